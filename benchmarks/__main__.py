@@ -36,6 +36,7 @@ PAGES = {
     "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
     "threshold": "thresholds chosen in the search and around its winner",
     "objectives": "several objectives and limits",
+    "serving": "predicting and loading kept models",
     "durability": "faults, storage, workers, clusters",
 }
 

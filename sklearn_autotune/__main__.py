@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
+from typing import Any
 
 from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune.cli._parser import CommandParser, UsageError, exit_with_usage, print_error
@@ -94,19 +95,7 @@ def make_parser() -> CommandParser:
     check.add_argument("--refit", action="store_true", help="also fit again, with the script in the folder")
     check.add_argument("--trust", action="store_true", help=TRUST)
 
-    predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")
-    predict.add_argument("run", metavar="RUN_DIR", help="the run folder")
-    predict.add_argument("data", help="a CSV or Parquet file with the rows to predict")
-    predict.add_argument(
-        "--output", metavar="FILE", help="a CSV or Parquet file to write (default: CSV on the standard output)"
-    )
-    predict.add_argument(
-        "--max-drift",
-        type=share,
-        metavar="SHARE",
-        help="exit with 3 if a column has more drift than this share (0 to 1)",
-    )
-    predict.add_argument("--trust", action="store_true", help=TRUST)
+    _add_predict(commands, for_all)
 
     init = commands.add_parser("init", parents=[for_all], help="write a YAML file as an example, with comments")
     init.add_argument("config", nargs="?", default="config.yaml", help="the file to write (default: config.yaml)")
@@ -119,6 +108,29 @@ def make_parser() -> CommandParser:
     )
     demo.add_argument("--seed", type=int, default=0, help="seed of split, folds, model and searches (default: 0)")
     return parser
+
+
+def _add_predict(commands: Any, for_all: CommandParser) -> None:
+    predict = commands.add_parser("predict", parents=[for_all], help="predict with a run's model, and report drift")
+    predict.add_argument("run", metavar="RUN_DIR", help="the run folder")
+    predict.add_argument("data", help="a CSV or Parquet file with the rows to predict")
+    predict.add_argument(
+        "--output", metavar="FILE", help="a CSV or Parquet file to write (default: CSV on the standard output)"
+    )
+    predict.add_argument(
+        "--chunk-rows",
+        type=positive,
+        default=20_000,
+        metavar="ROWS",
+        help="rows in memory at a time, rounded up to thousands; they change no prediction (default: 20000)",
+    )
+    predict.add_argument(
+        "--max-drift",
+        type=share,
+        metavar="SHARE",
+        help="exit with 3 if a column has more drift than this share (0 to 1)",
+    )
+    predict.add_argument("--trust", action="store_true", help=TRUST)
 
 
 def positive(text: str) -> int:

@@ -5,7 +5,7 @@ import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,19 @@ import optuna
 from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune._compat.messages import extract_exception_line, make_encodable
+from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.cli._parser import print_error
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.progress import MethodProgress, TrialProgress
-from sklearn_autotune.runner import compare, load_comparison, predict, run, verify
+from sklearn_autotune.runner import compare, load_comparison, run, verify
 from sklearn_autotune.runner._config import Config, ConfigError, read_config
 from sklearn_autotune.runner._folder import RunFolderError, read_metadata
 from sklearn_autotune.runner._json import format_json
-from sklearn_autotune.runner._paths import explain_not_writable
+from sklearn_autotune.runner._predict import PredictedChunks
+from sklearn_autotune.runner._problems import explain_not_writable
+from sklearn_autotune.tables._file_chunks import PARQUET
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -294,20 +297,24 @@ def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
     if args.output is not None:
         _check_output(Path(args.output))
-    found = predict(args.run, args.data, trust=args.trust)
-    drifted = [column for column in found.drift if args.max_drift is not None and column["share"] > args.max_drift]
-    for note in found.notes:
+    chunks = PredictedChunks(args.run, args.data, trust=args.trust, chunk_rows=args.chunk_rows)
+    rows: list[dict[str, Any]] | None = None
+    if args.output is not None:
+        n_rows = _write_tables(chunks, Path(args.output))
+    elif args.json:
+        rows = [row for table in chunks for row in table.to_dict(orient="records")]
+        n_rows = len(rows)
+    else:
+        n_rows = _write_csv(chunks, sys.stdout)
+    drift = chunks.measure_drift()
+    for note in chunks.notes:
         sys.stderr.write(f"note: {note}\n")
-    for column in found.drift:
+    for column in drift:
         sys.stderr.write(f"drift: {_describe_drift(column)}\n")
     if args.json:
-        rows = None if args.output else found.table.to_dict(orient="records")
-        _print_json(args, {"n_rows": len(found.table), "predictions": rows, "drift": found.drift, "notes": found.notes})
-    if args.output is not None:
-        _write_table(found.table, Path(args.output))
-    elif not args.json:
-        found.table.to_csv(sys.stdout, index=False)
-    return EXIT_DRIFTED if drifted else EXIT_DONE
+        _print_json(args, {"n_rows": n_rows, "predictions": rows, "drift": drift, "notes": chunks.notes})
+    has_drifted = args.max_drift is not None and any(column["share"] > args.max_drift for column in drift)
+    return EXIT_DRIFTED if has_drifted else EXIT_DONE
 
 
 def _describe_drift(column: dict[str, Any]) -> str:
@@ -328,16 +335,45 @@ def _check_output(path: Path) -> None:
         raise ConfigError(f"{path} cannot be written: {reason}")
 
 
-def _write_table(table: "pd.DataFrame", path: Path) -> None:
-    """Write a table to a temporary file, and then rename it; a link of that name is replaced, not followed."""
+def _write_tables(tables: Iterable["pd.DataFrame"], path: Path) -> int:
+    """Write tables as they come to a temporary file, and then rename it; return the number of rows.
+
+    A link of that name is replaced, not followed. On an error nothing is left.
+    """
     partial = path.with_name(f".{path.name}.partial")
     partial.unlink(missing_ok=True)
-    with partial.open("xb") as file:
-        if path.suffix in (".parquet", ".pq"):
-            table.to_parquet(file, index=False)
-        else:
-            table.to_csv(file, index=False)
-    partial.replace(path)
+    try:
+        with partial.open("xb") as file:
+            n_rows = (_write_parquet if path.suffix in PARQUET else _write_csv)(tables, file)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return n_rows
+
+
+def _write_csv(tables: Iterable["pd.DataFrame"], file: Any) -> int:
+    n_rows = 0
+    for table in tables:
+        table.to_csv(file, index=False, header=not n_rows)
+        n_rows += len(table)
+    return n_rows
+
+
+def _write_parquet(tables: Iterable["pd.DataFrame"], file: Any) -> int:
+    pyarrow = import_optional("pyarrow", "Writing Parquet files")
+    writer, n_rows = None, 0
+    try:
+        for table in tables:
+            rows = pyarrow.Table.from_pandas(table, preserve_index=False)
+            if writer is None:
+                writer = import_optional("pyarrow.parquet", "Writing Parquet files").ParquetWriter(file, rows.schema)
+            writer.write_table(rows)
+            n_rows += len(table)
+    finally:
+        if writer is not None:
+            writer.close()
+    return n_rows
 
 
 def init_command(args: argparse.Namespace) -> int:

@@ -1,35 +1,169 @@
-"""The mean of fitted models, which is how `AutoModelSelector` predicts with a candidate."""
+"""The mean of fitted models, which is how `AutoModelSelector` predicts with a candidate.
+
+A model is a Pipeline of preparing steps and an estimator. Its steps check the same table again and again, which takes
+longer than their arithmetic if there are few rows. `prepare_rows` does the arithmetic of scikit-learn's transformers
+without the checks, and to the last bit.
+"""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.utils import get_tags
 
 from sklearn_autotune._compat.sklearn import limit_to_one_thread
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 
-__all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes"]
+__all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes", "prepare_rows"]
 
 # Up to this number of rows, one thread predicts. For more rows, using all threads is faster.
-MAX_SINGLE_THREAD_ROWS = 100_000
+MAX_SINGLE_THREAD_ROWS = 20_000
+
+# Up to this number of rows, calling a forest's trees one by one is faster than handing them to joblib.
+MAX_DIRECT_ROWS = 1000
+
+FORESTS = (ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor)
 
 
 def predict_all_classes(model: Any, X: Any, classes: np.ndarray | None) -> np.ndarray:
     """Return predicted values, or probabilities with a column for each class, also for classes the model never saw."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unknown categories are expected
-        if classes is None:
-            return np.asarray(model.predict(X), dtype=float).reshape(len(X))
-        probabilities = np.asarray(model.predict_proba(X), dtype=float)
-    known = np.asarray(model[-1].classes_, dtype=int)
+        prepared, final = prepare_rows(model, X), model[-1]
+        predicted = np.asarray(_predict(final, prepared, is_classification=classes is not None), dtype=float)
+    if classes is None:
+        return predicted.reshape(len(X))
+    known = np.asarray(final.classes_, dtype=int)
     if len(known) == len(classes):
-        return probabilities
-    completed = np.zeros((len(probabilities), len(classes)))
-    completed[:, known] = probabilities
+        return predicted
+    completed = np.zeros((len(X), len(classes)))
+    completed[:, known] = predicted
     return completed
+
+
+# -- preparing without checks ------------------------------------------------------------------------------------------
+
+
+def prepare_rows(model: Pipeline, X: Any) -> Any:
+    """Return what ``model[:-1].transform(X)`` returns, to the last bit.
+
+    Parameters
+    ----------
+    model : Pipeline
+        Fitted.
+    X : ndarray of float, of shape (n_rows, n_columns)
+        An encoded table.
+
+    Returns
+    -------
+    prepared : ndarray of float, of shape (n_rows, n_prepared)
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> model = make_pipeline(StandardScaler(), Ridge()).fit(np.arange(3.0)[:, None], np.arange(3.0))
+    >>> prepare_rows(model, np.array([[1.0]]))
+    array([[0.]])
+    """
+    return _apply_steps(model.steps[:-1], X)
+
+
+def _apply_steps(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
+    for _, step in steps:
+        X = _transform(step, X)
+    return X
+
+
+def _transform(step: Any, X: Any) -> Any:
+    """Return ``step.transform(X)``, without checks if the step is one of `DIRECT` and has the settings of ours."""
+    if type(step) in DIRECT and type(X) is np.ndarray and X.dtype == np.float64:
+        is_usual, transform = DIRECT[type(step)]
+        if is_usual(step):
+            return transform(step, X)
+    return step.transform(X)
+
+
+def _transform_columns(step: ColumnTransformer, X: np.ndarray) -> np.ndarray:
+    parts = [(part, columns) for _, part, columns in step.transformers_ if part != "drop" and len(columns)]
+    return np.hstack([_transform(part, X[:, columns]) for part, columns in parts])
+
+
+def _has_index_columns(step: ColumnTransformer) -> bool:
+    parts = [(part, columns) for _, part, columns in step.transformers_ if part != "drop"]
+    are_usual = [isinstance(columns, np.ndarray) and hasattr(part, "transform") for part, columns in parts]
+    is_index = all(are_usual) and all(columns.dtype.kind == "i" for _, columns in parts)
+    return is_index and any(len(columns) for _, columns in parts) and not step.sparse_output_
+
+
+def _fill_missing(step: SimpleImputer, X: np.ndarray) -> np.ndarray:
+    is_missing = np.isnan(X)
+    filled = np.where(is_missing, step.statistics_, X)
+    return filled if step.indicator_ is None else np.hstack([filled, is_missing[:, step.indicator_.features_]])
+
+
+def _has_nan_only(step: SimpleImputer) -> bool:
+    return bool(np.isnan(step.missing_values)) and step.keep_empty_features
+
+
+def _encode_one_hot(step: OneHotEncoder, X: np.ndarray) -> np.ndarray:
+    """Give each frequent category a column; infrequent and unknown ones share the last column, if there is one."""
+    blocks = []
+    for codes, categories, infrequent in zip(X.T, step.categories_, step.infrequent_categories_, strict=True):
+        frequent = categories if infrequent is None else np.setdiff1d(categories, infrequent)
+        blocks.append(frequent[:, None] == codes)
+        if infrequent is not None:
+            blocks.append(~blocks[-1].any(axis=0, keepdims=True))
+    return np.vstack(blocks).T.astype(np.float64, order="C")
+
+
+def _has_shared_column(step: OneHotEncoder) -> bool:
+    settings = step.handle_unknown, step.min_frequency is not None, step.drop, step.sparse_output, step.dtype
+    is_number = all(one.dtype.kind == "f" and not np.isnan(one).any() for one in step.categories_)
+    return settings == ("infrequent_if_exist", True, None, False, np.float64) and is_number
+
+
+# For the transformers of `make_preparation`: whether one has the usual settings, and what it does then.
+DIRECT: dict[type, tuple[Callable[[Any], bool], Callable[[Any, np.ndarray], np.ndarray]]] = {
+    ColumnTransformer: (_has_index_columns, _transform_columns),
+    FunctionTransformer: (
+        lambda step: not step.validate and not step.kw_args,
+        lambda step, X: X if step.func is None else step.func(X),
+    ),
+    OneHotEncoder: (_has_shared_column, _encode_one_hot),
+    Pipeline: (lambda step: True, lambda step, X: _apply_steps(step.steps, X)),
+    SimpleImputer: (_has_nan_only, _fill_missing),
+    StandardScaler: (lambda step: step.with_mean and step.with_std, lambda step, X: (X - step.mean_) / step.scale_),
+}
+
+
+# -- predicting --------------------------------------------------------------------------------------------------------
+
+
+def _predict(model: Any, X: Any, *, is_classification: bool) -> np.ndarray:
+    """Return the probabilities of a classifier, or the values of a regressor.
+
+    For few rows, joblib takes longer to call the trees of a forest than the trees take to predict. So they are called
+    one by one, and their predictions are added in the same order.
+    """
+    if type(model) in FORESTS and len(X) <= MAX_DIRECT_ROWS and model.n_jobs in (None, 1) and model.n_outputs_ == 1:
+        numbers = np.asarray(X, dtype=np.float32)
+        takes_gaps = get_tags(model.estimators_[0]).input_tags.allow_nan
+        if not np.isinf(numbers).any() and (takes_gaps or not np.isnan(numbers).any()):
+            total = np.zeros((len(X), model.n_classes_ if is_classification else 1))
+            for tree in model.estimators_:
+                total += tree.tree_.predict(numbers)
+            total /= len(model.estimators_)
+            return total if is_classification else total[:, 0]
+    return np.asarray(model.predict_proba(X) if is_classification else model.predict(X))
 
 
 class _AveragedModels(BaseEstimator):

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from sklearn_autotune.inference._column_values import (
     has_categorical_type,
     is_dataframe,
     read_column,
+    read_columns,
     read_objects,
 )
 from sklearn_autotune.inference._text import GRAMS, TextLayout, is_text, measure_texts
@@ -181,10 +182,7 @@ class ColumnEncoder:
         """
         if is_dataframe(X):
             names = list(X.columns)
-            columns = [
-                read_column(X, index, name, self._is_read_as_categories(index))
-                for index, name in enumerate(names[: self.n_columns])
-            ]
+            columns = read_columns(X, [self._is_read_as_categories(index) for index in range(self.n_columns)])
             return self._match_layout(self._encode(columns, names))
         if not self.reads_missing:
             return self._match_layout(_read_array(X))
@@ -321,18 +319,26 @@ def _read_number(text: str) -> int | float | None:
 def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
     """Return the indices of values among the categories, NaN for unknown values; `ColumnEncoder` says what is equal."""
     codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
-    number_codes: dict[Any, float] = {}
-    for text in sorted((value for value in categories if isinstance(value, str)), key=len):
-        number_codes.setdefault(_read_number(text), codes[text])
+    number_codes: dict[Any, float] | None = None
     found = {}
     for value in dict.fromkeys(values):
         code = codes.get(value)
         if code is None and isinstance(value, str):
             code = codes.get(_read_number(value))
         elif code is None and value is not None:
+            if number_codes is None:  # slow, and seldom needed
+                number_codes = _find_number_codes(codes)
             code = number_codes.get(value)
         found[value] = np.nan if code is None else code
     return np.fromiter(map(found.__getitem__, values), dtype=np.float64, count=len(values))
+
+
+def _find_number_codes(codes: Mapping[Any, float]) -> dict[Any, float]:
+    """Return the codes of strings by the numbers that they represent; of equal numbers that of the shortest string."""
+    number_codes: dict[Any, float] = {}
+    for text in sorted((value for value in codes if isinstance(value, str)), key=len):
+        number_codes.setdefault(_read_number(text), codes[text])
+    return number_codes
 
 
 def _warn_if_unknown(encoded: np.ndarray, column: ColumnValues, categories: list[Any], name: Any) -> None:

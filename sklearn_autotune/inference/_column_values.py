@@ -1,6 +1,7 @@
 """Reads one column of a table as numbers, dates, times or categories, from any library and type."""
 
 import numbers
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,6 +17,7 @@ __all__ = [
     "is_dataframe",
     "is_missing",
     "read_column",
+    "read_columns",
     "read_objects",
 ]
 
@@ -100,7 +102,7 @@ def find_many_valued_columns(X: Any) -> list[int]:
 
 def is_dataframe(X: Any) -> bool:
     """Whether X is a DataFrame of pandas or polars."""
-    return hasattr(X, "columns") and hasattr(X, "dtypes") and hasattr(X, "shape")
+    return all(hasattr(type(X), name) for name in ("columns", "dtypes", "shape"))  # pandas computes dtypes when asked
 
 
 def has_categorical_type(X: Any, index: int) -> bool:
@@ -141,9 +143,18 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     return _read_polars(X[name], name, as_categories)
 
 
+def read_columns(X: Any, as_categories: Sequence[bool]) -> list[ColumnValues]:
+    """Read the first columns of a DataFrame, one for each of ``as_categories``; see `read_column`."""
+    if hasattr(X, "iloc"):
+        return [_read_pandas(column, name, one) for (name, column), one in zip(X.items(), as_categories, strict=False)]
+    return [
+        _read_polars(column, column.name, one) for column, one in zip(X.iter_columns(), as_categories, strict=False)
+    ]
+
+
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
     dtype = column.dtype
-    kind = getattr(dtype, "kind", "O")
+    kind, is_plain = getattr(dtype, "kind", "O"), isinstance(dtype, np.dtype)
     has_categories = _is_pandas_categorical(dtype)
     if as_categories is None:
         as_categories = has_categories
@@ -154,10 +165,14 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
             dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
             return _make_values("dates", dates, np.isnat(dates))
         if kind in "biuf":
-            floats = column.to_numpy(dtype=np.float64, na_value=np.nan)
+            # NumPy's types have no missing values but NaN, and pandas takes its time to look for others.
+            floats = column.to_numpy() if is_plain else column.to_numpy(dtype=np.float64, na_value=np.nan)
+            floats = floats.astype(np.float64)
             return _make_values("booleans" if kind == "b" else "numbers", floats, np.isnan(floats))
         if hasattr(dtype, "freq"):  # periods
             return _read_pandas(column.dt.to_timestamp(), name, as_categories)
+    if is_plain and kind == "O":
+        return read_objects(column.tolist(), name, as_categories)
     objects = np.array(column, dtype=object)
     objects[column.isna().to_numpy()] = None
     return read_objects(objects.tolist(), name, as_categories)

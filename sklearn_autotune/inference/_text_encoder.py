@@ -180,15 +180,23 @@ class TextEncoding:
 
 def _weigh(counts: csr_matrix, vocabulary: np.ndarray, idf: np.ndarray) -> csr_matrix:
     """Return TF-IDF weights of the n-grams of a vocabulary, of length 1 in each row."""
-    index_of = np.full(N_GRAMS, -1, dtype=np.int32)
-    index_of[vocabulary] = np.arange(len(vocabulary))
-    indices = index_of[counts.indices]
-    is_known = indices >= 0
+    indices, is_known = _find_in_vocabulary(counts.indices, vocabulary)
     indices = indices[is_known]
     indptr = np.concatenate([[0], np.cumsum(is_known)])[counts.indptr]
     values = (1 + np.log(counts.data[is_known])) * idf[indices]
     weights = csr_matrix((values, indices, indptr), shape=(counts.shape[0], len(vocabulary)))
     return normalize(weights, copy=False) if weights.nnz else weights
+
+
+def _find_in_vocabulary(hashes: np.ndarray, vocabulary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of each hash in a sorted vocabulary, as int32, and whether it is there."""
+    if len(hashes) < N_GRAMS // 100:  # an index of all hashes takes longer than a few searches
+        indices = np.searchsorted(vocabulary, hashes).astype(np.int32)
+        return indices, np.append(vocabulary, -1)[indices] == hashes
+    index_of = np.full(N_GRAMS, -1, dtype=np.int32)
+    index_of[vocabulary] = np.arange(len(vocabulary))
+    indices = index_of[hashes]
+    return indices, indices >= 0
 
 
 def _make_targets(y: np.ndarray, is_classification: bool) -> np.ndarray:

@@ -3,7 +3,8 @@
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import ConfigError
 from sklearn_autotune.runner._folder import RunFolderError
-from sklearn_autotune.runner._run import Predictions, Verdict, load, predict, run, verify
+from sklearn_autotune.runner._predict import Predictions, predict
+from sklearn_autotune.runner._run import Verdict, load, run, verify
 
 __all__ = [
     "ConfigError",

@@ -18,8 +18,7 @@ from sklearn_autotune._compat.urls import redact_text, redact_url
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.runner._aims import RunAims, make_aims
-from sklearn_autotune.runner._paths import explain_missing
-from sklearn_autotune.runner._problems import describe_problem
+from sklearn_autotune.runner._problems import describe_problem, explain_missing
 from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
 
 __all__ = [

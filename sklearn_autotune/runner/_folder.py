@@ -17,7 +17,7 @@ import joblib
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.runner._json import format_json
-from sklearn_autotune.runner._paths import explain_missing, explain_not_writable
+from sklearn_autotune.runner._problems import explain_missing, explain_not_writable
 
 __all__ = [
     "RunFolderError",

@@ -1,7 +1,13 @@
-"""What is wrong with a configuration, in words: the line, the key, what came, and what to write in its place."""
+"""What is wrong with a configuration or a path, in words, and what to write in its place.
+
+Of a configuration: the line, the key and what came. Of a path that cannot be read or written: the nearest one that is
+there, or the reason.
+"""
 
 import re
+import tempfile
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +16,9 @@ from sklearn_autotune._compat.messages import find_nearest_name, suggest_name
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-__all__ = ["describe_problem"]
+__all__ = ["describe_problem", "explain_missing", "explain_not_writable"]
+
+MAX_NAMES = 1000  # of a folder, that are compared with the missing one
 
 MAX_LENGTH = 200  # of a value in a message
 
@@ -154,3 +162,47 @@ def _get_value(loaded: Any, key_path: tuple[Any, ...]) -> Any:
 
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_LENGTH else f"{text[:MAX_LENGTH]}…"
+
+
+# -- paths ------------------------------------------------------------------------------------------------------------
+
+
+def explain_missing(path: Path, is_wanted: Callable[[Path], bool]) -> str:
+    """Explain that a path leads to nothing: the folder that is missing, or the nearest name beside it.
+
+    Parameters
+    ----------
+    path : Path
+    is_wanted : callable
+        Whether a path beside it may be meant.
+
+    Examples
+    --------
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "data.csv").write_text("")
+    ...     explain_missing(Path(folder, "dat.csv"), Path.is_file)
+    ': did you mean data.csv?'
+    """
+    folder = path.parent
+    if not folder.is_dir():
+        return f": there is no folder {folder}"
+    beside = islice(sorted(folder.iterdir()), MAX_NAMES)
+    nearest = find_nearest_name(path.name, [other.name for other in beside if is_wanted(other)])
+    return "" if nearest is None else f": did you mean {nearest}?"
+
+
+def explain_not_writable(path: Path) -> str | None:
+    """Explain why nothing can be written at a path, or return None if it can.
+
+    Folders that are missing on the way are made when the path is written, so the last one that is there is tried.
+    """
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        return f"{folder} is no folder"
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=f".{path.name}-"):
+            return None
+    except OSError as error:
+        return f"in {folder} nothing can be written: {error.strerror or error}"

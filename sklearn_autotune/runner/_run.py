@@ -1,15 +1,14 @@
-"""Run a YAML configuration into a folder with a model and its records; verify such a folder, and predict with it."""
+"""Run a YAML configuration into a folder with a model and its records; verify such a folder."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from sklearn.base import is_classifier
 
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import Predictor
@@ -26,7 +25,7 @@ from sklearn_autotune.runner._config import (
     read_config_text,
     redact_config_text,
 )
-from sklearn_autotune.runner._data import RunData, read_run_data, read_table
+from sklearn_autotune.runner._data import RunData, read_run_data
 from sklearn_autotune.runner._folder import (
     CONFIG,
     METADATA,
@@ -48,21 +47,16 @@ from sklearn_autotune.runner._scores import score_folds, score_with_baseline
 from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
 from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
 from sklearn_autotune.search._front_attributes import get_candidate_front
-from sklearn_autotune.tables._profile import align_to_profile, make_profile, measure_drift
+from sklearn_autotune.tables._profile import make_profile
 from sklearn_autotune.tracking import log_search
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = [
     "ConfigError",
-    "Predictions",
     "RunFolderError",
     "Verdict",
     "compare",
     "load",
     "load_comparison",
-    "predict",
     "run",
     "verify",
 ]
@@ -85,25 +79,6 @@ class Verdict:
 
     matches: bool
     checks: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The predictions of a run's model.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        A column with the target's name, and for classes ``probability_<class>``.
-    drift : list of dict
-        Columns with values that the training rows did not have, the worst first: ``column``, ``share``, ``outside``,
-        ``unseen``, ``more_missing`` and ``examples``.
-    notes : list of str
-    """
-
-    table: Any
-    drift: list[dict[str, Any]]
-    notes: list[str] = field(default_factory=list)
 
 
 # -- run ---------------------------------------------------------------------------------------------------------------
@@ -398,66 +373,3 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
     """
     folder = Path(folder)
     return load_model(folder, read_metadata(folder), trust=trust)
-
-
-# -- predict -----------------------------------------------------------------------------------------------------------
-
-
-def predict(folder: str | Path, data: "str | Path | pd.DataFrame", *, trust: bool = False) -> Predictions:
-    """Predict with a run's model, and report the columns in which the rows differ from the training rows.
-
-    Parameters
-    ----------
-    folder : str or Path
-        The run folder.
-    data : str, Path or pandas.DataFrame
-        A CSV or Parquet file, or a table. Columns may come in any order; those that the model does not know are left
-        out.
-    trust : bool, default=False
-        As of `load`.
-
-    Returns
-    -------
-    predictions : Predictions
-
-    Raises
-    ------
-    ConfigError, RunFolderError
-        If a file is missing, a column is missing, a column holds words where training had numbers, or ``trust`` is
-        needed.
-    """
-    folder = Path(folder)
-    metadata = read_metadata(folder)
-    table = read_table(str(data), Path()) if isinstance(data, str | Path) else data
-    try:
-        X, notes = align_to_profile(
-            table, metadata["columns"], [metadata["target"], *metadata["config"].get("drop", [])]
-        )
-    except ValueError as error:
-        raise ConfigError(f"{data if isinstance(data, str | Path) else 'data'}: {error}") from None
-    model = load_model(folder, metadata, trust=trust)
-    pandas = import_optional("pandas", "Predicting")
-    found = pandas.DataFrame({metadata["target"]: model.predict(X)}, index=table.index)
-    if is_classifier(model):
-        for label, column in zip(model.classes_.tolist(), model.predict_proba(X).T, strict=True):
-            found[f"probability_{label}"] = column
-    drift = measure_drift(X, metadata["columns"]) + _measure_target_drift(table, found, metadata)
-    return Predictions(found, sorted(drift, key=lambda entry: -entry["share"]), notes)
-
-
-def _measure_target_drift(
-    table: "pd.DataFrame", found: "pd.DataFrame", metadata: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """Measure the drift of the predictions, and of the target if the table has it."""
-    name, drift = metadata["target"], []
-    for kind, label, values in (("prediction", f"predicted {name}", found), ("target", name, table)):
-        profile = metadata.get(f"{kind}_profile")
-        if profile is None or name not in values.columns:
-            continue
-        profile = profile | {"name": name}
-        try:
-            known, _ = align_to_profile(values.loc[values[name].notna(), [name]], [profile])
-        except ValueError:  # a target of another kind says nothing, and the model needs none
-            continue
-        drift += [entry | {"column": label} for entry in measure_drift(known, [profile])] if len(known) else []
-    return drift

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["describe_categories", "describe_numbers", "measure_shift"]
+__all__ = ["compare_counts", "count_values", "describe_categories", "describe_numbers", "measure_shift"]
 
 N_QUANTILES = 51
 
@@ -72,33 +72,63 @@ def measure_shift(values: np.ndarray, described: Mapping[str, Any], *, n_columns
     >>> measure_shift(np.linspace(0, 1, 300), described), round(measure_shift(np.linspace(0.9, 1, 300), described), 2)
     (0.0, 0.9)
     """
-    n_training, n_new = described.get("n_known", 0), len(values)
+    return compare_counts(count_values(values, described), len(values), described, n_columns=n_columns)
+
+
+def count_values(values: np.ndarray, described: Mapping[str, Any]) -> np.ndarray:
+    """Count new values, so that the counts of the parts of a table add up to those of the whole.
+
+    Parameters
+    ----------
+    values, described
+        As of `measure_shift`.
+
+    Returns
+    -------
+    counts : ndarray of int
+        Of numbers: how many are not above each of the training quantiles. Of categories: how many rows each has, and at
+        the end how many have one that training did not have.
+
+    Examples
+    --------
+    >>> count_values(np.array([0, 1, -1]), describe_categories(np.array([0, 0, 1]), 2)).tolist()
+    [1, 1, 1]
+    """
+    if not described.get("n_known", 0):
+        return np.zeros(0, dtype=int)
+    if "shares" in described:
+        n_categories = len(described["shares"])
+        return np.bincount(np.where(values < 0, n_categories, values).astype(int), minlength=n_categories + 1)
+    return np.searchsorted(np.sort(values), np.unique(described["quantiles"]), side="right")
+
+
+def compare_counts(counts: np.ndarray, n_new: int, described: Mapping[str, Any], *, n_columns: int = 1) -> float:
+    """Measure how differently new values are distributed, from the counts of `count_values`; see `measure_shift`."""
+    n_training = described.get("n_known", 0)
     if not n_training or not n_new:
         return 0.0
     variance = 1 / n_training + 1 / n_new
     log_odds = np.log(max(1, n_columns) / FALSE_ALARM_RATE)
     if "shares" in described:
-        distance, bound = _compare_shares(values, np.array(described["shares"]), n_training)
+        distance, bound = _compare_shares(counts, n_new, np.array(described["shares"]), n_training)
     else:
-        distance = _compare_quantiles(values, np.array(described["quantiles"]))
+        distance = _compare_quantiles(counts / n_new, np.array(described["quantiles"]))
         log_odds, bound = log_odds + np.log(2), 1 / (N_QUANTILES - 1)
     bound += float(np.sqrt(log_odds * variance / 2))
     return distance if distance > bound else 0.0
 
 
-def _compare_quantiles(values: np.ndarray, quantiles: np.ndarray) -> float:
+def _compare_quantiles(in_new: np.ndarray, quantiles: np.ndarray) -> float:
     """Return the largest difference between the two cumulative distributions at any of the quantiles."""
     points = np.unique(quantiles)
     in_training = (np.searchsorted(quantiles, points, side="right") - 1) / (len(quantiles) - 1)
-    in_new = np.searchsorted(np.sort(values), points, side="right") / len(values)
     return float(np.abs(in_training - in_new).max())
 
 
-def _compare_shares(codes: np.ndarray, in_training: np.ndarray, n_training: int) -> tuple[float, float]:
+def _compare_shares(counts: np.ndarray, n_new: int, in_training: np.ndarray, n_training: int) -> tuple[float, float]:
     """Return the total variation distance, and a bound of its expected value if the distributions are equal."""
     in_training = np.append(in_training, 0.0)  # the last one is for categories that training did not have
-    places = np.where(codes < 0, len(in_training) - 1, codes).astype(int)
-    in_new = np.bincount(places, minlength=len(in_training)) / len(codes)
-    pooled = (n_training * in_training + len(codes) * in_new) / (n_training + len(codes))
-    expected = 0.5 * np.sqrt(pooled * (1 - pooled) * (1 / n_training + 1 / len(codes))).sum()
+    in_new = counts / n_new
+    pooled = (n_training * in_training + n_new * in_new) / (n_training + n_new)
+    expected = 0.5 * np.sqrt(pooled * (1 - pooled) * (1 / n_training + 1 / n_new)).sum()
     return float(0.5 * np.abs(in_training - in_new).sum()), float(expected)

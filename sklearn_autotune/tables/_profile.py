@@ -1,6 +1,7 @@
 """Profiles of training columns, and how far new rows differ from them."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,18 +9,21 @@ import numpy as np
 from sklearn_autotune._compat.messages import find_nearest_name
 from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
 from sklearn_autotune.inference._column_values import read_column
-from sklearn_autotune.tables._distribution import describe_categories, describe_numbers, measure_shift
+from sklearn_autotune.tables._distribution import compare_counts, count_values, describe_categories, describe_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["align_to_profile", "make_profile", "measure_drift"]
+__all__ = ["DriftMeter", "align_to_profile", "check_names", "make_profile", "measure_drift"]
 
 # If a column has more categories, they are not stored, and unseen ones are not detected.
 MAX_CATEGORIES = 1000
 
 # A smaller increase of the share of missing values is treated as chance.
 MIN_MISSING_INCREASE = 0.02
+
+# New values of a column that are shown.
+MAX_EXAMPLES = 3
 
 
 def make_profile(X: "pd.DataFrame") -> list[dict[str, Any]]:
@@ -70,17 +74,49 @@ def _to_python_value(value: object) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
+def check_names(found: Sequence[str], profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> list[str]:
+    """Check that a table has the columns of training; return notes on others.
+
+    Parameters
+    ----------
+    found : sequence of str
+        Names of the table's columns.
+    profile : sequence of mapping
+    left_out : sequence of str, default=()
+        Columns that may be present without a note.
+
+    Returns
+    -------
+    notes : list of str
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    names = [entry["name"] for entry in profile]
+    missing = [name for name in names if name not in found]
+    if missing:
+        extra = [str(name) for name in found if name not in names]
+        listed = [f"{name}{_suggest_column(name, extra)}" for name in missing]
+        raise ValueError(f"columns are missing: {', '.join(listed)}; the model needs {', '.join(names)}")
+    extra = [str(name) for name in found if name not in [*names, *left_out]]
+    return [f"columns not used: {', '.join(extra)}"] if extra else []
+
+
 def align_to_profile(
     table: "pd.DataFrame", profile: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()
 ) -> tuple[Any, list[str]]:
     """Give a table the columns, order and types of training; return it, and notes on the differences.
+
+    A row becomes the same in a table of its own.
 
     Parameters
     ----------
     table : DataFrame
     profile : sequence of mapping
     left_out : sequence of str, default=()
-        Columns that may be present without a note.
+        As of `check_names`.
 
     Returns
     -------
@@ -92,24 +128,24 @@ def align_to_profile(
     ValueError
         If a column is missing, or if it holds strings although the model needs numbers.
     """
-    names = [entry["name"] for entry in profile]
-    missing = [name for name in names if name not in table.columns]
-    if missing:
-        extra = [str(name) for name in table.columns if name not in names]
-        found = [f"{name}{_suggest_column(name, extra)}" for name in missing]
-        raise ValueError(f"columns are missing: {', '.join(found)}; the model needs {', '.join(names)}")
-    extra = [str(name) for name in table.columns if name not in [*names, *left_out]]
-    notes = [f"columns not used: {', '.join(extra)}"] if extra else []
-    X = table[names].copy()
+    notes = check_names(list(table.columns), profile, left_out)
+    X = table[[entry["name"] for entry in profile]].copy()
     for entry in profile:
-        name, is_number = entry["name"], X[entry["name"]].dtype.kind in "iufbM"
-        if entry["kind"] == "number" and not is_number and X[name].notna().any():
+        name, dtype = entry["name"], X[entry["name"]].dtype
+        if entry["kind"] == "number" and dtype.kind not in "iufbM" and X[name].notna().any():
             known = [value for value in X[name] if value is not None and value == value]
             if entry["holds"] == "dates" or not all(isinstance(value, int | float) for value in known):
                 X[name] = _parse_dates_or_raise(X[name], entry)
-        elif entry["kind"] == "category" and is_number and all(isinstance(v, str) for v in entry["categories"] or ()):
-            X[name] = [None if value != value else _format_as_string(value) for value in X[name]]
+        elif entry["kind"] == "category" and all(isinstance(value, str) for value in entry["categories"] or ()):
+            X[name] = _format_numbers(X[name])
     return X, notes
+
+
+def _format_numbers(column: "pd.Series") -> Any:
+    """Return a column of categories with numbers and booleans as strings; what is no number stays as it is."""
+    if column.dtype.kind not in "iufbO" or not any(isinstance(value, Real) and value == value for value in column):
+        return column
+    return [_format_as_string(value) if isinstance(value, Real) and value == value else value for value in column]
 
 
 def _suggest_column(name: str, extra: Sequence[str]) -> str:
@@ -158,31 +194,73 @@ def measure_drift(X: "pd.DataFrame", profile: Sequence[Mapping[str, Any]]) -> li
     >>> [(entry["column"], entry["share"]) for entry in measure_drift(new, profile)]
     [('size', 0.5)]
     """
-    drift: list[dict[str, Any]] = []
-    for index, entry in enumerate(profile):
-        column = X.iloc[:, index]
+    meter = DriftMeter(profile)
+    meter.add(X)
+    return meter.measure()
+
+
+class DriftMeter:
+    """Measures the drift of a table that comes in parts; see `measure_drift`.
+
+    Parameters
+    ----------
+    profile : sequence of mapping
+    """
+
+    def __init__(self, profile: Sequence[Mapping[str, Any]]) -> None:
+        self.n_rows = 0
+        self._columns = [_ColumnDrift(entry) for entry in profile]
+
+    def add(self, X: "pd.DataFrame") -> None:
+        """Take the next rows, which `align_to_profile` returned."""
+        self.n_rows += len(X)
+        for index, column in enumerate(self._columns):
+            column.add(X, index)
+
+    def measure(self) -> list[dict[str, Any]]:
+        """Return the drift of all rows so far."""
+        found = [column.measure(self.n_rows, len(self._columns)) for column in self._columns] if self.n_rows else []
+        return sorted((entry for entry in found if entry["share"] > 0), key=lambda entry: -entry["share"])
+
+
+class _ColumnDrift:
+    """Counts of the new values of one column."""
+
+    def __init__(self, entry: Mapping[str, Any]) -> None:
+        self.entry = entry
+        self.n_missing = self.n_known = self.n_new = 0
+        self.counts: Any = 0
+        self.examples: dict[Any, None] = {}
+
+    def add(self, X: "pd.DataFrame", index: int) -> None:
+        column, entry = X.iloc[:, index], self.entry
         missing = column.isna().to_numpy()
-        shares = {"outside": 0.0, "unseen": 0.0, "shift": 0.0}
-        examples: list[Any] = []
+        self.n_missing += int(missing.sum())
         if entry["kind"] == "number" and entry["low"] is not None:
             values = read_column(X, index, entry["name"], as_categories=False).make_axis()
-            is_far = ~missing & ((values < entry["low"]) | (values > entry["high"]))
-            shares["outside"] = float(np.mean(is_far))
-            shares["shift"] = measure_shift(values[~np.isnan(values)], entry, n_columns=len(profile))
-            examples = column[is_far].tolist()
+            is_new = ~missing & ((values < entry["low"]) | (values > entry["high"]))
+            known = values[~np.isnan(values)]
         elif entry["kind"] == "category" and entry["categories"] is not None:
-            values = read_column(X, index, entry["name"], as_categories=True).values
-            codes = encode_categories(values, entry["categories"])
-            is_new = ~missing & np.isnan(codes)
-            shares["unseen"] = float(np.mean(is_new))
-            shares["shift"] = measure_shift(np.nan_to_num(codes, nan=-1)[~missing], entry, n_columns=len(profile))
-            examples = column[is_new].tolist()
-        increase = float(np.mean(missing)) - entry["missing"]
-        shares["more_missing"] = increase if increase > MIN_MISSING_INCREASE else 0.0
-        share = max(shares.values())
-        if share > 0:
-            shown = [_to_python_value(value) for value in dict.fromkeys(examples)][:3]
-            drift.append(
-                {"column": entry["name"], "share": share, **shares, "examples": [str(value) for value in shown]}
+            codes = encode_categories(
+                read_column(X, index, entry["name"], as_categories=True).values, entry["categories"]
             )
-    return sorted(drift, key=lambda entry: -entry["share"])
+            is_new = ~missing & np.isnan(codes)
+            known = np.nan_to_num(codes, nan=-1)[~missing]
+        else:
+            return
+        self.n_known += len(known)
+        self.n_new += int(is_new.sum())
+        self.counts = self.counts + count_values(known, entry)
+        if is_new.any() and len(self.examples) < MAX_EXAMPLES:
+            found = dict.fromkeys([*self.examples, *column[is_new].tolist()])
+            self.examples = dict.fromkeys(list(found)[:MAX_EXAMPLES])
+
+    def measure(self, n_rows: int, n_columns: int) -> dict[str, Any]:
+        is_number = self.entry["kind"] == "number"
+        shares = dict.fromkeys(("outside", "unseen", "shift"), 0.0)
+        shares["outside" if is_number else "unseen"] = self.n_new / n_rows
+        shares["shift"] = compare_counts(self.counts, self.n_known, self.entry, n_columns=n_columns)
+        increase = self.n_missing / n_rows - self.entry["missing"]
+        shares["more_missing"] = increase if increase > MIN_MISSING_INCREASE else 0.0
+        examples = [str(_to_python_value(value)) for value in self.examples]
+        return {"column": self.entry["name"], "share": max(shares.values()), **shares, "examples": examples}

@@ -162,17 +162,18 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
-    assert commands.count("python -m sklearn_autotune") == 8
+    assert commands.count("python -m sklearn_autotune") == 10
     path = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
 
     done = subprocess.run(["sh", "-e", "-c", commands], cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
-    assert re.findall("exit code ([0-9]+)", done.stdout) == ["2", "3"]
+    assert re.findall("exit code ([0-9]+)", done.stdout) == ["2", "3", "2"]
     assert "wrong.yaml, line 3: n_trails: unknown key: did you mean n_trials?" in done.stderr
     assert "mean radius: 30.0% outside the training range" in done.stderr
-    assert len(pd.read_csv(tmp_path / "predicted.csv")) == 100
+    assert "bad.csv, row 42: column 'mean area' held numbers in training and now holds ['large']" in done.stderr
+    assert len(pd.read_csv(tmp_path / "predicted.csv")) == len(pd.read_parquet(tmp_path / "predicted.parquet")) == 100
 
 
 def test_the_scores_of_a_run_are_named_and_a_loss_has_its_own_sign():

@@ -6,14 +6,27 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, predict_all_classes
+from sklearn_autotune.inference._averaging import (
+    AveragedClassifier,
+    AveragedRegressor,
+    predict_all_classes,
+    prepare_rows,
+)
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
+from sklearn_autotune.tables._preparation import make_preparation
 
 X = np.random.RandomState(0).normal(size=(60, 3))
 CODES = np.arange(60) % 3
@@ -82,3 +95,77 @@ def test_it_counts_as_fitted_and_fitting_it_changes_nothing(models):
     np.testing.assert_array_equal(again.predict_proba(X), before)
     assert isinstance(averaged, BaseEstimator)
     np.testing.assert_array_equal(FrozenEstimator(averaged).predict_proba(X), before)
+
+
+# -- without checks, and equal to the last bit -------------------------------------------------------------------------
+
+# Numbers, a number without gaps, a constant, few categories of which some are rare, one that is always known, many.
+KINDS = np.array([0, 0, 0, 12, 3, 40])
+
+
+def make_encoded(n_rows, seed, gaps=0.2):
+    """Return a table of the columns of `KINDS`, with gaps, and a target."""
+    random = np.random.RandomState(seed)
+    numbers = random.normal(size=(n_rows, 3)) * [1, 1e6, 0] + [0, 1e6, 7]
+    few = np.minimum(random.geometric(0.4, n_rows) - 1, 11)
+    codes = np.column_stack([few, random.randint(0, 3, n_rows), random.randint(0, 40, n_rows)])
+    table = np.column_stack([numbers, codes]).astype(float)
+    for column in (0, 3, 5):
+        table[random.uniform(size=n_rows) < gaps, column] = np.nan
+    return table, random.normal(size=n_rows)
+
+
+def describe(values):
+    """Return all that a result of NumPy's depends on: bits, type and order in memory."""
+    return values.tobytes(), values.dtype, values.shape, values.flags["C_CONTIGUOUS"], values.flags["F_CONTIGUOUS"]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 7, 500])
+@pytest.mark.parametrize("is_classification", [True, False])
+@pytest.mark.parametrize("kind", ["scaled", "coded", "native"])
+@pytest.mark.parametrize(
+    "kinds", [KINDS, KINDS * (KINDS > 12), np.zeros(6, dtype=int)], ids=["mixed", "many", "numbers"]
+)
+def test_prepared_rows_are_those_of_the_steps_to_the_last_bit(kinds, kind, is_classification, n_rows):
+    table, target = make_encoded(300, 0)
+    y = (target > 0).astype(int) if is_classification else target
+    model = make_pipeline(make_preparation(kind, kinds, 300, is_classification), HistGradientBoostingClassifier())
+    model[0].fit(table, y)
+    new, _ = make_encoded(n_rows, 1)
+    new[0, 3:] = [11, 2, 39]  # rare in training, or unknown
+
+    assert describe(prepare_rows(model, new)) == describe(model[0].transform(new))
+
+
+def test_steps_that_are_not_known_prepare_as_they_do():
+    table, _ = make_encoded(50, 0, gaps=0.0)
+    encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    model = Pipeline([("one", encoder), ("model", LinearRegression())])
+    model[0].fit(table[:, 3:])
+
+    assert describe(prepare_rows(model, table[:, 3:])) == describe(encoder.transform(table[:, 3:]))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 1000, 1001])
+@pytest.mark.parametrize(
+    "forest", [ExtraTreesClassifier, RandomForestClassifier, ExtraTreesRegressor, RandomForestRegressor]
+)
+def test_forests_predict_what_they_predict_themselves_to_the_last_bit(forest, n_rows):
+    table, target = make_encoded(300, 0)
+    is_classification = "Classifier" in forest.__name__
+    codes = np.digitize(target, [-0.5, 0.5])
+    model = Pipeline([("model", forest(20, random_state=0).fit(table, codes if is_classification else target))])
+    new, _ = make_encoded(n_rows, 1, gaps=0.5)
+
+    found = predict_all_classes(model, new, CLASSES if is_classification else None)
+
+    assert describe(found) == describe(model.predict_proba(new) if is_classification else model.predict(new))
+
+
+def test_a_forest_refuses_infinity():
+    table, target = make_encoded(50, 0)
+    model = Pipeline([("model", RandomForestRegressor(3, random_state=0).fit(table, target))])
+    table[0, 0] = np.inf
+
+    with pytest.raises(ValueError, match="Input X contains infinity"):
+        predict_all_classes(model, table, None)

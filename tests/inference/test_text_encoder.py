@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from sklearn_autotune.inference._text import TextLayout
+from sklearn_autotune.inference._text import N_GRAMS, TextLayout, unpack_grams
 from sklearn_autotune.inference._text_encoder import MAX_VOCABULARY, N_TOPICS, TextEncoder
 
 N_ROWS = 400
@@ -100,3 +100,12 @@ def test_predictions_come_from_the_folds_that_are_given_and_say_nothing_of_rows_
     assert np.corrcoef(described[100:, -1], y[100:300])[0, 1] > 0.8
     # Of the others, only the mean of their targets matters.
     assert np.corrcoef(described[100:, -1], changed[100:, -1])[0, 1] > 0.999
+
+
+def test_a_few_texts_get_the_numbers_that_they_get_among_many(table):
+    X, y = table
+    encoder = TextEncoder([(1, 10)], is_classification=True).fit(X[:200], y[:200])
+    many = np.vstack([X] * 5)
+    assert len(unpack_grams(many[:, 1:11]).indices) > N_GRAMS // 100 > len(unpack_grams(X[:3, 1:11]).indices)
+
+    np.testing.assert_array_equal(encoder.transform(X[:3]), encoder.transform(many)[:3])

@@ -11,7 +11,6 @@ import pytest
 
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
-from sklearn_autotune.runner._config import ConfigError
 from tests.inference.test_loading import MAX_MODULES
 from tests.runs import NO_REPORT, SHORT, load_metadata, parts_of
 
@@ -184,35 +183,7 @@ def test_a_regression_by_model_selection(write, tmp_path, table):
     assert len(modules) <= MAX_MODULES
 
 
-# -- verify and predict --------------------------------------------------------------------------------------------
-
-
-def test_columns_that_are_read_as_other_types_still_predict_the_same(finished, table, tmp_path):
-    folder, _ = finished
-    table.to_csv(tmp_path / "new.csv", index=False)
-
-    from_csv, from_parquet = (
-        runner.predict(folder, tmp_path / "new.csv", trust=True),
-        runner.predict(folder, table, trust=True),
-    )
-
-    pd.testing.assert_frame_equal(from_csv.table, from_parquet.table)
-    assert from_csv.drift == []
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda table: table.drop(columns="city"), "columns are missing: city"),
-        (lambda table: table.assign(size="large"), "column 'size' held numbers in training and now holds ['large'"),
-        (lambda table: table.assign(day="soon"), "column 'day' held dates in training"),
-    ],
-)
-def test_predict_refuses_what_the_model_cannot_read(change, message, finished, table):
-    with pytest.raises(ConfigError) as caught:
-        runner.predict(finished[0], change(table))
-
-    assert message in str(caught.value)
+# -- verify -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
@@ -227,20 +198,3 @@ def test_a_script_of_another_model_does_not_verify(finished, tmp_path):
     (check,) = [check for check in verdict.checks if check["name"] == "predictions, fitted again"]
     assert not verdict.matches
     assert "differs in" in check["found"]
-
-
-def test_a_target_and_predictions_that_are_distributed_otherwise_are_drift(finished, table, capsys, tmp_path):
-    folder, _ = finished
-    good = table[(table["city"] == "Rome") & (table["size"] > 0.6)]
-    new = pd.concat([good] * 20, ignore_index=True)
-    new.to_csv(tmp_path / "new.csv", index=False)
-
-    shares = {entry["column"]: entry["shift"] for entry in runner.predict(folder, new, trust=True).drift}
-
-    assert shares["kind"] > 0.4  # the target, which the table has
-    assert shares["predicted kind"] > 0.4
-    assert shares["city"] > 0.4
-    command = ["predict", str(folder), str(tmp_path / "new.csv"), "--trust", "--output", str(tmp_path / "out.csv")]
-    assert main([*command, "--max-drift", "0.3"]) == 3
-    assert "drift: predicted kind: another distribution than in training (distance 0." in capsys.readouterr().err
-    assert not any(entry["shift"] for entry in runner.predict(folder, table, trust=True).drift)

@@ -53,8 +53,8 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
         assert Threaded.seen == [1] * (9 if is_bagged else 10)  # three calls to measure the seconds for a row
         assert n_threads() == 2
 
-        X = np.zeros((100_001, 13))
-        for n_rows, expected in ((5, 1), (100_000, 1), (100_001, 2)):
+        X = np.zeros((20_001, 13))
+        for n_rows, expected in ((5, 1), (20_000, 1), (20_001, 2)):
             Threaded.seen.clear()
             selector.predict_proba(X[:n_rows])
             assert set(Threaded.seen) == {expected}

@@ -1,0 +1,285 @@
+"""How fast kept models predict and load, beside the estimators and libraries that they are made of.
+
+``python -m benchmarks.serving``: for models that `deployed_model` returns, the seconds to predict one row and 100,000
+rows of the raw table, beside the sum of what its members' own estimators take for rows that are already prepared. What
+reading the table and preparing it for each member take is shown apart; both are part of the first number. Then the
+seconds to load the model from a file, as a run writes it, in a fresh process, beside those to import the libraries of
+its members, and the size of this file.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import joblib
+import numpy as np
+import optuna
+import pandas as pd
+from scipy.stats import loguniform
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks._measure import RESULTS, environment, interleave, markdown_table, seconds_of, write_rows
+from benchmarks.selection_tables import load
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, prepare_rows
+
+MAX_ROWS = 2000  # for training
+MANY_ROWS = 100_000
+
+BLEND = ("extra_trees", "hist_gradient_boosting", "xgboost")
+
+
+def make_selector(linear, *, families=BLEND, task="classification", **settings):
+    settings = {"n_trials": 8, "cv": 3, "random_state": 0} | settings
+    return AutoModelSelector(task, [linear, *families], **settings)
+
+
+# For each model: its table, what the table is like, and the search.
+MODELS = {
+    "blend, numbers": ("cells", lambda: make_selector("logistic")),
+    "blend, categories and gaps": ("credit", lambda: make_selector("logistic")),
+    "blend, regression": ("wages", lambda: make_selector("ridge", task="regression")),
+    "blend, texts": ("tweets", lambda: make_selector("logistic")),
+    "linear, categories and gaps": ("credit", lambda: make_selector("logistic", families=(), n_trials=2)),
+    "forest, categories and gaps": ("credit", lambda: make_selector("forest", families=(), n_trials=2)),
+    "TunedXGBClassifier": ("credit", lambda: TunedXGBClassifier(n_trials=4, cv=3, n_jobs=1, random_state=0)),
+    "OptunaSearchCV": (
+        "breast cancer",
+        lambda: OptunaSearchCV(
+            make_pipeline(StandardScaler(), LogisticRegression()),
+            {"logisticregression__C": loguniform(0.01, 10)},
+            n_trials=4,
+            cv=3,
+            random_state=0,
+        ),
+    ),
+}
+
+
+class Recorder:
+    """Predicts as an estimator does, and keeps the rows that it was given."""
+
+    def __init__(self, estimator):
+        self.estimator = estimator
+        self.classes_ = getattr(estimator, "classes_", None)
+
+    def predict(self, X):
+        self.X = X
+        return self.estimator.predict(X)
+
+    def predict_proba(self, X):
+        self.X = X
+        return self.estimator.predict_proba(X)
+
+
+def list_pipelines(model):
+    """Return the pipelines of the members of each layer of a model; the model itself if it is no blend."""
+    blend = model[-1]
+    first = [getattr(one, "estimator", None) for one in getattr(blend, "estimators_", ())]
+    if not first or not all(isinstance(one, AveragedClassifier | AveragedRegressor) for one in first):
+        return [model], []
+    second = getattr(getattr(blend, "final_estimator_", None), "estimator", None)
+    stacked = [one for _, _, one in second.stacked] if second is not None else []
+    return tuple([pipeline for averaged in layer for pipeline in averaged.models] for layer in (first, stacked))
+
+
+def find_predict(model):
+    return getattr(model, "predict_proba", model.predict)
+
+
+def record_rows(model, pipelines, X):
+    """Return the rows that the estimator of each pipeline gets for a table."""
+    if pipelines == [model]:
+        return [model[:-1].transform(X)]
+    originals = [pipeline.steps for pipeline in pipelines]
+    try:
+        for pipeline in pipelines:
+            name, final = pipeline.steps[-1]
+            pipeline.steps = [*pipeline.steps[:-1], (name, Recorder(final))]
+        find_predict(model)(X)
+        return [pipeline[-1].X for pipeline in pipelines]
+    finally:
+        for pipeline, steps in zip(pipelines, originals, strict=True):
+            pipeline.steps = steps
+
+
+def measure_prediction(model, X, repeats):
+    """Return the median seconds of the whole, of its members' own estimators, of reading, and of preparing."""
+    first, second = list_pipelines(model)
+    encoded = model[:-1].transform(X)
+    calls = {"whole": lambda: find_predict(model)(X), "reading": lambda: model[:-1].transform(X)}
+    for index, (pipeline, rows) in enumerate(
+        zip([*first, *second], record_rows(model, [*first, *second], X), strict=True)
+    ):
+        calls[f"member {index}"] = lambda final=pipeline[-1], rows=rows: find_predict(final)(rows)
+    for index, pipeline in enumerate(first if first != [model] else ()):
+        calls[f"preparing {index}"] = lambda pipeline=pipeline: prepare_rows(pipeline, encoded)
+    is_slow = seconds_of(calls["whole"], time.perf_counter) > 1
+    timed = interleave(calls, 1 if is_slow else repeats, time.perf_counter)
+    seconds = {name: statistics.median(of_call) for name, of_call in timed.items()}
+    return {
+        "whole": seconds["whole"],
+        "members": sum(value for name, value in seconds.items() if name.startswith("member ")),
+        "reading": seconds["reading"],
+        "preparing": sum(value for name, value in seconds.items() if name.startswith("preparing ")),
+        "n_members": len(first) + len(second),
+    }
+
+
+LOAD = """
+import json, sys, time
+from importlib import import_module
+
+start = time.perf_counter()
+for name in {modules!r}:
+    import_module(name)
+if {path!r}:
+    import joblib
+    joblib.load({path!r})
+seconds = time.perf_counter() - start
+print(json.dumps({{"seconds": seconds, "modules": sorted({{name.partition(".")[0] for name in sys.modules}})}}))
+"""
+
+
+def run_fresh(path, modules):
+    """Import modules, or load a model, in a fresh process; return the seconds, and the packages that this imports."""
+    code = LOAD.format(path=path, modules=modules)
+    return json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def measure_loading(model, repeats):
+    """Return the median seconds of loading a model, and of importing the libraries of its members."""
+    finals = [getattr(pipeline[-1], "model_", pipeline[-1]) for layer in list_pipelines(model) for pipeline in layer]
+    libraries = sorted({"joblib"} | {type(final).__module__ for final in finals})
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder, "model.joblib"))
+        joblib.dump(model, path, compress=3)
+        n_bytes = Path(path).stat().st_size
+        found = [(run_fresh(path, []), run_fresh("", libraries)) for _ in range(repeats)]
+    packages = found[0][0]["modules"]
+    return {
+        "loading": statistics.median(loaded["seconds"] for loaded, _ in found),
+        "libraries": statistics.median(imported["seconds"] for _, imported in found),
+        "has_optuna": "optuna" in packages,
+        "has_xgboost": "xgboost" in packages,
+        "bytes": n_bytes,
+    }
+
+
+def measure(name, *, n_rows=MAX_ROWS, many_rows=MANY_ROWS, repeats=200, n_loads=7, make=None):
+    """Return a row for one row and for many rows, each with what loading takes."""
+    table, make_search = MODELS[name]
+    X, y, _ = load(table)
+    X, y = X[:n_rows], y[:n_rows]
+    search = (make or make_search)().fit(X, y)
+    model = search.deployed_model()
+    assert isinstance(model, Pipeline)
+    many = pd.DataFrame(X).iloc[np.random.RandomState(0).randint(0, len(X), many_rows)].reset_index(drop=True)
+    loading = measure_loading(model, n_loads)
+    layers = 2 if hasattr(model[-1], "final_estimator_") else 1
+    about = {"model": name, "layers": layers} | loading
+    return [
+        about | {"n_rows": 1} | measure_prediction(model, many[:1], repeats),
+        about | {"n_rows": many_rows} | measure_prediction(model, many, max(1, repeats // 40)),
+    ]
+
+
+def show(seconds):
+    return f"{1e3 * seconds:.2f}" if seconds < 0.1 else f"{1e3 * seconds:,.0f}"
+
+
+def report(rows):
+    """Return the page."""
+    header = [
+        "model",
+        "estimators",
+        "rows",
+        "whole",
+        "estimators alone",
+        "reading",
+        "preparing",
+        "whole / alone",
+        "the rest / alone",
+    ]
+    lines = [
+        [
+            row["model"],
+            f"{row['n_members']}{' in two layers' if row['layers'] == 2 else ''}",
+            f"{row['n_rows']:,}",
+            *(show(row[name]) for name in ("whole", "members", "reading", "preparing")),
+            f"{row['whole'] / row['members']:.2f}",
+            f"{(row['whole'] - row['reading'] - row['preparing']) / row['members']:.2f}",
+        ]
+        for row in rows
+    ]
+    load_header = ["model", "loading", "libraries alone", "ratio", "imports Optuna", "imports XGBoost", "kB"]
+    load_lines = [
+        [
+            row["model"],
+            f"{row['loading']:.2f}",
+            f"{row['libraries']:.2f}",
+            f"{row['loading'] / row['libraries']:.2f}",
+            "yes" if row["has_optuna"] else "no",
+            "yes" if row["has_xgboost"] else "no",
+            f"{row['bytes'] / 1000:,.0f}",
+        ]
+        for row in rows
+        if row["n_rows"] == 1
+    ]
+    return f"""# Serving a kept model
+
+`python -m benchmarks.serving`: what `deployed_model()` returns of a search on up to {MAX_ROWS:,} training rows. It
+predicts one row, and {max(row["n_rows"] for row in rows):,} rows that are drawn from the table.
+
+{environment("xgboost", "pandas")}
+
+## Milliseconds to predict
+
+The whole takes a raw table; the estimators alone get rows that are prepared, and their times are added. Reading and
+preparing are parts of the whole, and the last column leaves them out. Medians of 200 calls in turn for one row; for
+many rows of 5, or of 1 that takes more than a second. Of one row, scikit-learn's forests take most of the time because
+of joblib; a blend calls their trees itself, so that the whole can take less than the estimators alone.
+
+{markdown_table(header, lines)}
+
+## Seconds to load, in a fresh process
+
+The model from a file, as a run writes it, beside the import of the modules of its members' estimators.
+
+{markdown_table(load_header, load_lines)}
+"""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
+    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if args.quick:
+        small = {"n_rows": 100, "many_rows": 200, "repeats": 2, "n_loads": 1}
+        make = lambda: make_selector("logistic", families=("naive_bayes",), n_trials=2, cv=2)  # noqa: E731
+        print(report(measure("blend, categories and gaps", **small, make=make)))
+        return
+    rows = []
+    for name in args.models:
+        rows += measure(name)
+        print(name, *(f"{row['whole'] / row['members']:.2f}" for row in rows[-2:]), file=sys.stderr, flush=True)
+    text = report(rows)
+    print(text)
+    if args.models == list(MODELS):
+        write_rows("serving", rows)
+        (RESULTS / "serving.md").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Files that are read in parts: each row is what it is in a table that is read whole."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_autotune.tables._file_chunks import FileChunks, read_csv_names
+from sklearn_autotune.tables._profile import align_to_profile, make_profile
+
+TRAINING = pd.DataFrame(
+    {
+        "size": [1.5, np.nan, 3.0, 2.0],
+        "count": [1, 2, 3, 4],
+        "flag": [True, False, True, True],
+        "empty": [None, None, None, None],
+        "color": ["red", "blue", None, "red"],
+        "code": ["01", "1", "10", "x"],
+        "grade": pd.Categorical([1, 2, 3, 1]),
+        "answer": pd.Categorical([True, False, True, True]),
+        "day": pd.to_datetime(["2024-01-01", "2024-01-03", None, "2024-01-02"]),
+    }
+)
+PROFILE = make_profile(TRAINING)
+
+CELLS = {  # columns whose types would be inferred in another way from their parts
+    "size": ["1", "2", "3.25", "", "12345678901234567891", "0.5"],
+    "count": ["1", "2", "", "", "true", "7"],
+    "flag": ["True", "False", "1", "0", "", "TRUE"],
+    "empty": ["", "", "2.5", "1", "", ""],
+    "color": ["", "", "red", "NA", "7", "blue"],
+    "code": ["01", "1", "10.0", "x", "010", ""],
+    "grade": ["1", "2.0", "", "3", "4", "word"],
+    "answer": ["True", "False", "", "1", "yes", "False"],
+    "day": ["2024-05-01", "", "2024-05-02 10:00:00", "", "", "2024-05-03"],
+}
+
+
+def read(path, n_rows):
+    parts = [align_to_profile(part, PROFILE)[0] for part in FileChunks(path, PROFILE, n_rows)]
+    return [len(part) for part in parts], pd.concat([part.astype(object) for part in parts])
+
+
+def list_cells(table):
+    """Return all cells, with one kind of missing values."""
+    return [[None if pd.isna(cell) else cell for cell in row] for row in table.itertuples(index=False)]
+
+
+@pytest.fixture
+def csv(tmp_path):
+    path = tmp_path / "new.csv"
+    pd.DataFrame(CELLS).assign(more="?").to_csv(path, index=False)
+    return path
+
+
+def test_a_csv_file_is_read_as_what_its_columns_held_in_training(csv):
+    found = read(csv, 100)[1]
+
+    assert FileChunks(csv, PROFILE, 100).names == [*CELLS, "more"]
+    assert list_cells(found[["size"]]) == [[1.0], [2.0], [3.25], [None], [12345678901234567891.0], [0.5]]
+    assert list_cells(found[["count"]]) == [[1.0], [2.0], [None], [None], [1.0], [7.0]]
+    assert list_cells(found[["flag"]]) == [[1.0], [0.0], [1.0], [0.0], [None], [1.0]]
+    assert list_cells(found[["color"]]) == [[None], [None], ["red"], [None], ["7"], ["blue"]]
+    assert list_cells(found[["code"]]) == [["01"], ["1"], ["10"], ["x"], ["010"], [None]]
+    assert list_cells(found[["answer"]]) == [[True], [False], [None], ["1"], ["yes"], [False]]
+    assert found["day"].iloc[2] == pd.Timestamp("2024-05-02 10:00:00")
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 4])
+def test_a_csv_file_is_the_same_in_any_division(n_rows, csv):
+    sizes, found = read(csv, n_rows)
+
+    assert sizes == [n_rows] * (6 // n_rows) + [6 % n_rows] * bool(6 % n_rows)
+    assert list_cells(found) == list_cells(read(csv, 100)[1])
+    assert found.index.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 4])
+def test_a_parquet_file_is_the_same_in_any_division(n_rows, tmp_path):
+    table = pd.DataFrame(
+        {
+            "size": pd.array([1, 2**60 + 1, None, 3, 4, None], dtype="Int64"),
+            "count": pd.array([1, 2, None, None, 3, 4], dtype="float32"),
+            "flag": pd.array([True, None, False, True, None, None], dtype="boolean"),
+            "empty": [None] * 6,
+            "color": pd.Categorical(["red", None, "blue", "red", "pink", None]),
+            "code": pd.array([10, 2**60 + 1, None, 1, None, 1], dtype="Int64"),
+            "grade": pd.array([1.0, 2.0, None, None, 3.0, 9.0], dtype="float64"),
+            "answer": pd.array([True, False, None, None, True, True], dtype="boolean"),
+            "day": pd.to_datetime(["2024-01-01", None, None, None, "2024-01-02", "2025-01-01"]),
+        },
+        index=pd.Index(list("abcdef"), name="row"),
+    )
+    path = tmp_path / "new.parquet"
+    table.to_parquet(path)
+    assert FileChunks(path, PROFILE, 100).names == list(table.columns)
+
+    found = read(path, n_rows)[1]
+
+    assert list_cells(found) == list_cells(read(path, 100)[1])
+    assert list_cells(found[["code"]]) == [["10"], [str(2**60 + 1)], [None], ["1"], [None], ["1"]]
+    assert found.index.tolist() == list(range(6))
+
+
+def test_cells_that_are_no_numbers_stay_as_they_are(tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("size\n1\nlarge\n1_000\n")
+
+    (part,) = FileChunks(path, PROFILE, 100)
+
+    assert part["size"].tolist() == [1.0, "large", "1_000"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("size,size\n1,2\n", "more than one column is called 'size'"),
+        ("size,count\n1,2,3\n4,5,6\n", "its rows have more fields than the 2 columns"),
+        ("size,count\n1,2\n4,5,6\n", "Expected 2 fields in line 3, saw 3"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused(text, message, tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text(text)
+
+    with pytest.raises(ValueError, match=message):
+        list(FileChunks(path, PROFILE, 1))
+
+
+def test_the_names_of_a_csv_file_are_read_without_its_rows(csv):
+    assert read_csv_names(csv) == [*CELLS, "more"]
