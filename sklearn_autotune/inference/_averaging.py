@@ -25,7 +25,7 @@ from sklearn_autotune.inference._temperature_scaling import apply_temperature
 __all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes", "prepare_rows"]
 
 # Up to this number of rows, one thread predicts. For more rows, using all threads is faster.
-MAX_SINGLE_THREAD_ROWS = 20_000
+MAX_SINGLE_THREAD_ROWS = 50_000
 
 # Up to this number of rows, calling a forest's trees one by one is faster than handing them to joblib.
 MAX_DIRECT_ROWS = 1000

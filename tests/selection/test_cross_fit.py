@@ -54,7 +54,7 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
         assert n_threads() == 2
 
         X = np.zeros((20_001, 13))
-        for n_rows, expected in ((5, 1), (20_000, 1), (20_001, 2)):
+        for n_rows, expected in ((5, 1), (50_000, 1), (50_001, 2)):
             Threaded.seen.clear()
             selector.predict_proba(X[:n_rows])
             assert set(Threaded.seen) == {expected}
