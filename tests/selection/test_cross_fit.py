@@ -53,7 +53,7 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
         assert Threaded.seen == [1] * (9 if is_bagged else 10)  # three calls to measure the seconds for a row
         assert n_threads() == 2
 
-        X = np.zeros((20_001, 13))
+        X = np.zeros((50_001, 13))
         for n_rows, expected in ((5, 1), (50_000, 1), (50_001, 2)):
             Threaded.seen.clear()
             selector.predict_proba(X[:n_rows])
