@@ -81,6 +81,7 @@ def make_parser() -> CommandParser:
     run.add_argument("config", help="the YAML file")
     run.add_argument("--output", metavar="DIR", help="the run folder (default: a new one in the file's output folder)")
     run.add_argument("--quiet", action="store_true", help="print no progress and no summary")
+    run.add_argument("--resume", action="store_true", help="continue the study in the storage that the file names")
 
     compare = commands.add_parser(
         "compare", parents=[for_all], help="compare search methods on outer folds, and write a folder"

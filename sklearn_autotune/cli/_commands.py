@@ -147,8 +147,8 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
         return "interrupted"
     if found.storage is None:
         return "interrupted; nothing was written. With storage: in the configuration, a run could be continued"
-    if not found.resume:
-        return f"interrupted; the trials so far are in {found.storage}. To continue, set resume: true and run it again"
+    if not (found.resume or args.resume):
+        return f"interrupted; the trials so far are in {found.storage}. To continue, run it again with --resume"
     return f"interrupted; the trials so far are in {found.storage}. Run the same command to continue"
 
 
@@ -167,7 +167,8 @@ def run_command(args: argparse.Namespace) -> int:
     """Run a configuration and print the result."""
     args.found_config = config = read_config(Path(args.config))
     with TrialProgress(config.n_trials, config.timeout) as progress:
-        folder = run(args.config, folder=args.output, callbacks=[] if args.quiet else [progress])
+        callbacks = [] if args.quiet else [progress]
+        folder = run(args.config, folder=args.output, callbacks=callbacks, resume=args.resume)
     metadata = read_metadata(folder)
     if args.json:
         keys = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")

@@ -89,6 +89,7 @@ def run(
     *,
     folder: str | Path | None = None,
     callbacks: Sequence[Callable[..., None]] = (),
+    resume: bool = False,
 ) -> Path:
     """Search as a configuration says, and write a run folder.
 
@@ -100,6 +101,8 @@ def run(
         The run folder. None is a new one, named after the file and the time, in the folder that the file names.
     callbacks : sequence of callable, default=()
         Optuna callbacks, called after each candidate.
+    resume : bool, default=False
+        Continue the stored study, as with ``resume: true`` in the file.
 
     Returns
     -------
@@ -121,6 +124,12 @@ def run(
     path = Path(path)
     text = read_config_text(path)
     config = parse_config(text, path)
+    if resume:
+        if config.storage is None:
+            raise ConfigError(
+                "storage: there is none, so there is no study to resume: name a file that keeps the trials"
+            )
+        config = config.model_copy(update={"resume": True})
     base = path.resolve().parent
     created = datetime.now(UTC)
     target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{created:%Y%m%d-%H%M%S}")

@@ -11,11 +11,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.cli import _commands
 from sklearn_autotune.runner._config import read_config
+from tests.faults.nightly import at_night
 from tests.runs import NO_REPORT, QUICK
 from tests.waiting import wait_until
 
@@ -141,8 +142,11 @@ def count_complete(path):
     return 0  # it is locked, or has no tables yet
 
 
-def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
-    text = "model_type: random_forest\nn_trials: {}\ncv: 2\nstorage: trials.db\nresume: true\n"
+@pytest.mark.parametrize(
+    "model_type", ["random_forest", *(pytest.param(name, marks=at_night) for name in ("xgboost", "auto"))]
+)
+def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path, model_type):
+    text = f"model_type: {model_type}\nn_trials: {{}}\ncv: 2\nstorage: trials.db\n"
     path = write(text.format(1000) + NO_REPORT)
     command = [sys.executable, "-m", "sklearn_autotune", "run", str(path)]
     with subprocess.Popen([*command], stderr=subprocess.PIPE, text=True) as process:
@@ -151,12 +155,18 @@ def test_ctrl_c_ends_with_130_and_the_run_can_go_on(write, tmp_path):
         _, error = process.communicate(timeout=60)
 
     assert process.returncode == _commands.EXIT_INTERRUPTED == 130
-    assert "Run the same command to continue" in error
+    assert "run it again with --resume" in error
     assert not (tmp_path / "runs").exists()
 
     path = write(text.format(2) + NO_REPORT)
-    folder = runner.run(path, folder=tmp_path / "run")
+    folder = tmp_path / "run"
+    assert main(["run", str(path), "--output", str(folder), "--resume", "--quiet"]) == 0
     assert len(pd.read_csv(folder / "trials.csv")) >= 2
+
+
+def test_a_run_without_a_storage_cannot_be_resumed(write, capsys):
+    assert main(["run", str(write(QUICK)), "--resume"]) == 2
+    assert "storage: there is none" in capsys.readouterr().err
 
 
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
