@@ -4,6 +4,7 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from typing import TypeVar
 
 from sklearn_autotune._compat.clock import PhaseTimer
@@ -20,7 +21,7 @@ from sklearn_autotune.search._trial_loop import TrialLoop, TrialRecord
 from sklearn_autotune.storage._claims import ClaimingExecutor
 from sklearn_autotune.storage._outcomes import DEFAULT_ATTRIBUTE
 from sklearn_autotune.storage._recorder import Recorder
-from sklearn_autotune.storage._signals import raise_on_sigterm
+from sklearn_autotune.storage._signals import SignalWatch, raise_on_signals
 from sklearn_autotune.storage._study import draw_seed, open_study
 
 __all__ = ["run_search"]
@@ -66,11 +67,11 @@ def run_search(
 
     try:
         with (
-            raise_on_sigterm(),
+            raise_on_signals() as watch,
             closing(_open_recorder(spec.study)) as recorder,
             closing(_wrap_executor(make_executor(spec.execution), spec, recorder)) as executor,
         ):
-            _measure_candidates(spec, loops, phase_timer, recorder, executor)
+            _measure_candidates(spec, loops, phase_timer, recorder, executor, watch)
             is_measured = True
             published = publish(make_run())
         spec.contexts.end()
@@ -83,14 +84,20 @@ def run_search(
 
 
 def _measure_candidates(
-    spec: SearchSpec, loops: list[TrialLoop], phase_timer: PhaseTimer, recorder: Recorder, executor: Executor
+    spec: SearchSpec,
+    loops: list[TrialLoop],
+    phase_timer: PhaseTimer,
+    recorder: Recorder,
+    executor: Executor,
+    watch: SignalWatch,
 ) -> None:
     """Run the trial loop; replay the stored trials first, if that is possible.
 
     The loop stands last in ``loops``, from where an interrupted search is read.
     """
+    make = partial(_make_loop, spec, phase_timer, recorder, executor, watch)
     with spec.progress.show_search(), phase_timer.measure("total"):
-        loops.append(_make_loop(spec, phase_timer, recorder, executor, skip_replay=spec.study.depends_on_time))
+        loops.append(make(skip_replay=spec.study.depends_on_time))
         spec.print_start(loops[-1].n_expected_candidates)
         _begin_progress(spec, loops[-1])
         spec.contexts.begin(loops[-1].n_expected_candidates)
@@ -98,7 +105,7 @@ def _measure_candidates(
             loops[-1].run()
         except ReplayMismatchError as error:
             logger.info("The stored trials are taken as they are: %s.", error)
-            loops.append(_make_loop(spec, phase_timer, recorder, executor, skip_replay=True))
+            loops.append(make(skip_replay=True))
             _begin_progress(spec, loops[-1])
             loops[-1].run()
         if isinstance(executor, DefaultExecutor):
@@ -114,7 +121,13 @@ def _begin_progress(spec: SearchSpec, loop: TrialLoop) -> None:
 
 
 def _make_loop(
-    spec: SearchSpec, phase_timer: PhaseTimer, recorder: Recorder, executor: Executor, *, skip_replay: bool = False
+    spec: SearchSpec,
+    phase_timer: PhaseTimer,
+    recorder: Recorder,
+    executor: Executor,
+    watch: SignalWatch,
+    *,
+    skip_replay: bool,
 ) -> TrialLoop:
     # Without a replay, the same seed would propose the stored candidates again.
     seed = recorder.choose_seed(spec.study.random_state) + (len(recorder.read()) if skip_replay else 0)
@@ -148,6 +161,7 @@ def _make_loop(
         propose=propose,
         callbacks=[*spec.callbacks, *spec.progress.own],
         check_outcome=check_outcome,
+        check_signals=watch.check,
         contexts=spec.contexts,
         recorder=recorder,
         skip_replay=skip_replay,

@@ -49,6 +49,7 @@ from sklearn_autotune.storage._outcomes import (
     set_effects,
 )
 from sklearn_autotune.storage._recorder import Recorder
+from sklearn_autotune.storage._signals import SignalWatch
 
 __all__ = ["MEASURED_STATUSES", "TrialLoop", "TrialRecord"]
 
@@ -99,6 +100,8 @@ class TrialLoop:
         Called as ``callback(study, frozen_trial)`` after each tell, in order.
     check_outcome : callable or None
         Called with the first complete outcome; raises an error if the search cannot use it.
+    check_signals : callable or None
+        Raises the interrupt that was swallowed while candidates were measured, if there was one.
     contexts : object with ``open(candidate_index)`` and ``close(candidate_index)``
         scikit-learn's callback contexts of a candidate's folds.
     recorder : Recorder or None
@@ -133,6 +136,7 @@ class TrialLoop:
         propose: Callable[[Sequence[TrialRecord], int], Mapping[str, Any] | None] | None = None,
         callbacks: Sequence[Callable[[optuna.Study, FrozenTrial], None]] = (),
         check_outcome: Callable[[Outcome], None] | None = None,
+        check_signals: Callable[[], None] | None = None,
         contexts: Any,
         recorder: Recorder | None = None,
         skip_replay: bool = False,
@@ -149,6 +153,7 @@ class TrialLoop:
         self.teller = Teller(study, aim or Aim(), self.pruning_tracker)
         self.callbacks = callbacks
         self.check_outcome = check_outcome
+        self.check_signals = check_signals or SignalWatch().check
         self.contexts = contexts
         self.recorder = recorder or Recorder()
         self.phase_timer = phase_timer or PhaseTimer()
@@ -196,7 +201,9 @@ class TrialLoop:
                     return self.records
                 if next(iter(self.running)) not in self.arrived_outcomes:
                     with self.phase_timer.measure("measuring"):
-                        self.arrived_outcomes.update(self.executor.wait(self._compute_wait_seconds()))
+                        arrived = self.executor.wait(self._compute_wait_seconds())
+                    self.check_signals()
+                    self.arrived_outcomes.update(arrived)
                     self._take_outcomes_from_others()
                 self._tell_in_order()
                 self._cancel_if_over()

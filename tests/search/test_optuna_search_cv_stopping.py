@@ -1,5 +1,7 @@
 """Stopping before the budget is used: patience and a target score depend on told trials, never on time."""
 
+import signal
+
 import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution
@@ -8,7 +10,7 @@ from optuna.samplers import RandomSampler
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.evaluation import FoldScore, Outcome
 from sklearn_autotune.proposals._budget import StoppingRule
-from tests.toys import CountingClassifier, statuses, table
+from tests.toys import CountingClassifier, note, read_log, statuses, table
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +101,31 @@ def test_a_failed_candidate_reaches_no_target():
     stopping_rule.add_outcome(Outcome("failed", (FoldScore(0.9, None, 0.0, 0.0, "Traceback"),)), None)
 
     assert not stopping_rule.is_met
+
+
+class Swallowing(CountingClassifier):
+    """Fails for another reason if an interrupt comes while it is fitted, as XGBoost does."""
+
+    def fit(self, X, y):
+        if self.a == 3 and not any(entry["a"] == 3 for entry in read_log(self.log)):
+            note(self.log, a=3)
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                raise ValueError("there are no rows") from None
+        return super().fit(X, y)
+
+
+def test_an_interrupt_that_an_estimator_swallows_ends_the_search_and_fails_no_candidate(tmp_path):
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    X, y = np.ones((20, 2)), np.arange(20) % 2
+    stored = {"cv": 2, "storage": tmp_path / "study.db", "resume": True}
+    search = OptunaSearchCV(Swallowing(log=str(tmp_path / "log")), {"a": [1, 2, 3, 4]}, **stored)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            search.fit(X, y)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+    assert search.cv_results_["params"] == [{"a": 1}, {"a": 2}]
+    assert statuses(search.fit(X, y)) == ["complete"] * 4

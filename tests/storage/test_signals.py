@@ -2,11 +2,12 @@
 
 import signal
 import threading
+from contextlib import suppress
 
 import pytest
 
 from sklearn_autotune.exceptions import SearchTerminated
-from sklearn_autotune.storage._signals import defer_interrupts, raise_on_sigterm
+from sklearn_autotune.storage._signals import defer_interrupts, raise_on_signals
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +34,7 @@ def send(number, done=None):
 
 
 def test_sigterm_is_raised_as_an_interrupt():
-    with pytest.raises(SearchTerminated, match="told to end"), raise_on_sigterm():
+    with pytest.raises(SearchTerminated, match="told to end"), raise_on_signals():
         send(signal.SIGTERM)
 
     assert issubclass(SearchTerminated, KeyboardInterrupt)
@@ -44,7 +45,7 @@ def test_a_handler_of_the_users_own_is_left_alone():
     received = []
     signal.signal(signal.SIGTERM, lambda number, frame: received.append(number))
 
-    with raise_on_sigterm():
+    with raise_on_signals():
         signal.raise_signal(signal.SIGTERM)
 
     assert received == [signal.SIGTERM]
@@ -54,7 +55,7 @@ def test_handlers_are_changed_in_the_main_thread_only(handlers):
     seen = []
 
     def look():
-        with raise_on_sigterm(), defer_interrupts():
+        with raise_on_signals(), defer_interrupts():
             seen.append(get_handlers())
 
     thread = threading.Thread(target=look)
@@ -68,7 +69,7 @@ def test_handlers_are_changed_in_the_main_thread_only(handlers):
     ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SearchTerminated)], ids=["INT", "TERM"]
 )
 def test_a_signal_waits_until_the_block_has_ended(number, error):
-    with raise_on_sigterm():
+    with raise_on_signals():
         before, done = get_handlers(), []
         with pytest.raises(error), defer_interrupts():
             send(number, done)
@@ -91,7 +92,7 @@ def test_a_second_signal_interrupts_the_block():
 
 
 def test_without_a_signal_nothing_is_raised_and_the_handlers_are_as_before(handlers):
-    with raise_on_sigterm(), defer_interrupts():
+    with raise_on_signals(), defer_interrupts():
         pass
 
     assert get_handlers() == handlers
@@ -104,3 +105,16 @@ def test_a_signal_is_not_forgotten_where_writing_fails():
 
     with pytest.raises(KeyboardInterrupt), defer_interrupts():
         write()
+
+
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SearchTerminated)])
+def test_an_interrupt_that_was_swallowed_can_be_raised_again(number, kind):
+    with raise_on_signals() as watch:
+        watch.check()
+        with suppress(KeyboardInterrupt):  # as native code does
+            send(number)
+
+        with pytest.raises(kind):
+            watch.check()
+
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
