@@ -9,7 +9,6 @@ import hashlib
 import logging
 import os
 import shutil
-import time
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -80,9 +79,16 @@ class FolderStore(FileSystemArtifactStore):
 
     def remove_parts(self) -> None:
         """Remove what processes that were killed have left of files that they were writing."""
-        for path in self.path.glob(f"*{PART_SUFFIX}"):
+        parts = list(self.path.glob(f"*{PART_SUFFIX}"))
+        if not parts:
+            return
+        new = self.path / f"{uuid4().hex}{PART_SUFFIX}"
+        new.touch()
+        now = new.stat().st_mtime  # by the clock of the disk, which may be another machine's
+        new.unlink()
+        for path in parts:
             try:
-                if time.time() - path.stat().st_mtime > STALE_SECONDS:
+                if now - path.stat().st_mtime > STALE_SECONDS:
                     path.unlink()
             except FileNotFoundError:  # another process was faster
                 continue
