@@ -109,6 +109,8 @@ def find_dask_client(executor: object) -> DaskClient | None:
 def connect(address: str) -> DaskClient:
     """Connect to a scheduler, also while other clients of it cancel their work.
 
+    An address that cannot be read is a ValueError.
+
     A scheduler tells all its clients of a cancelled key. If that message leaves within the 2 ms in which the scheduler
     greets a new client, distributed 2026.8.0 raises an AssertionError without text in the new client
     (``Client._ensure_connected``). A further attempt meets another moment. The failed client is closed here,
@@ -121,6 +123,10 @@ def connect(address: str) -> DaskClient:
             client.__init__(address, set_as_default=False)  # type: ignore[misc]
         except AssertionError:
             client.close()
+        except ValueError as error:
+            raise ValueError(
+                f"executor={address!r} is not the address of a Dask scheduler, such as 'tcp://host:8786': {error}."
+            ) from error
         else:
             return client
     last: DaskClient = distributed.Client(address, set_as_default=False)

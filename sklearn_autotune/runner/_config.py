@@ -241,7 +241,7 @@ class Config(StrictModel):
         default=None, gt=0, le=MAX_SECONDS, description="Seconds for one candidate; one that takes longer fails."
     )
     memory_limit: int | None = Field(
-        default=None, ge=1, description="Bytes of memory for one candidate; one that needs more fails. Linux only."
+        default=None, ge=2**24, description="Bytes of memory for one candidate; one that needs more fails. Linux only."
     )
     executor: str | None = Field(
         default=None,

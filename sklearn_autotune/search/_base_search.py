@@ -64,6 +64,9 @@ logger = logging.getLogger(__name__)
 
 MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
 
+# Bytes. With less, a worker process cannot start a thread to say what went wrong.
+MIN_MEMORY_LIMIT = 2**24
+
 
 @dataclass(frozen=True, slots=True)
 class _Default:
@@ -94,7 +97,7 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
         "trial_timeout": [Interval(numbers.Real, 0, None, closed="neither"), None],
-        "memory_limit": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "memory_limit": [Interval(numbers.Integral, MIN_MEMORY_LIMIT, None, closed="left"), None],
         "scoring": [str, callable, list, tuple, set, dict, None],
         "n_jobs": [numbers.Integral, None],
         "executor": "no_validation",

@@ -195,7 +195,11 @@ def _open_recorder(spec: StudySpec) -> Recorder:
         attributes=spec.attributes,
         objectives=spec.aim.directions,
     )
-    spec.artifacts.open(opened.study.study_name, fingerprint)
+    try:
+        spec.artifacts.open(opened.study.study_name, fingerprint)
+    except BaseException:
+        opened.close()
+        raise
     return Recorder(
         opened,
         metric_name=spec.metric.name,

@@ -199,6 +199,7 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     ['forest', 'logistic']
     """
 
+    _shared_params: ClassVar[tuple[str, ...]] = ("executor", "artifact_store")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearch._parameter_constraints,
         "task": [StrOptions({"classification", "regression"}), None],
@@ -446,6 +447,11 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         """
         metric = accuracy_score if _is_classification(self) else r2_score
         return float(metric(y, self.predict(X), sample_weight=sample_weight))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a fitted selector without its artifact store, as without its storage."""
+        state = super().__getstate__()
+        return state | {"artifact_store": None} if "study_" in state else state
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "best_estimator_")

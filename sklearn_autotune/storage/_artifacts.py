@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -22,6 +22,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.optuna import get_journal_path
 from sklearn_autotune._compat.urls import find_sqlite_file
+from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.execution._worker import dumps, loads
 from sklearn_autotune.storage._base import describe_storage
 from sklearn_autotune.storage._database import find_database_url
@@ -35,6 +36,7 @@ MAX_ARTIFACT_BYTES = 2**28
 DIGEST_BYTES = 16
 MAX_NAME_LENGTH = 80  # of the study's name in the names of files
 PART_SUFFIX = ".part"  # of a file that is being written
+PROBE = "whether the store can be used"
 STALE_SECONDS = 3600.0  # nobody writes one file for so long
 
 
@@ -118,10 +120,32 @@ class Artifacts:
         return self.store is not None and self.prefix is not None
 
     def open(self, study_name: str, fingerprint: Mapping[str, Any]) -> None:
-        """Take the artifacts of a study, which are those of its task only."""
+        """Take the artifacts of a study, which are those of its task only.
+
+        Raises
+        ------
+        StudyStorageError
+            If the store cannot be used.
+        """
         self.prefix = f"{quote(study_name, safe='')[:MAX_NAME_LENGTH]}-{compute_digest((study_name, fingerprint))[:12]}"
-        if isinstance(self.store, FolderStore):
-            self.store.remove_parts()
+        if self.store is None:
+            return
+        try:
+            if isinstance(self.store, FolderStore):
+                self.store.remove_parts()
+            is_usable = self.save(PROBE, PROBE) and self.load(PROBE) == PROBE
+        except Exception as error:  # each store has its own
+            raise StudyStorageError(
+                f"artifact_store {self.describe()!r} cannot be used ({type(error).__name__}: {error}). Its folder, or "
+                "bucket, has to exist, and this process has to be allowed to read and write there. Nothing was fitted."
+            ) from error
+        if not is_usable:
+            raise StudyStorageError(f"artifact_store {self.describe()!r} does not return what was written to it.")
+        self._try("removed", lambda: self.remove(PROBE))
+
+    def describe(self) -> str:
+        """Return the folder, or the kind of store, for messages."""
+        return str(self.store.path) if isinstance(self.store, FolderStore) else type(self.store).__name__
 
     def save(self, key: object, value: object) -> bool:
         """Save a value; return False if it is larger than MAX_ARTIFACT_BYTES, and is not kept."""
@@ -157,15 +181,19 @@ class Artifacts:
             logger.warning("An artifact of the stored study cannot be read (%s). It is computed again.", error)
             return None
 
+    def shrink(self, key: object, value: object) -> None:
+        """Save a smaller value in place of one that is kept, if the store can be written."""
+        self._try("made smaller", lambda: self.save(key, value))
+
     def save_for_now(self, key: object, value: Any) -> Any:
-        """Save a value until `remove_interim` is called; return it."""
-        if self.save(key, value):
+        """Save a value until `remove_interim` is called, if the store can be written; return it."""
+        if self._try("kept", lambda: self.save(key, value)):
             self.interim_keys.append(key)
         return value
 
     def load_interim(self, key: object) -> Any:
         """Load a value that was saved until `remove_interim` is called; None if there is none."""
-        value = self.load(key)
+        value = self._try("read", lambda: self.load(key))
         if value is not None:
             self.interim_keys.append(key)
         return value
@@ -173,7 +201,16 @@ class Artifacts:
     def remove_interim(self) -> None:
         """Remove what was saved or loaded for now, because it has become part of a result."""
         while self.interim_keys:
-            self.remove(self.interim_keys.pop())
+            key = self.interim_keys.pop()
+            self._try("removed", lambda key=key: self.remove(key))  # type: ignore[misc]
+
+    def _try(self, what: str, action: Callable[[], Any]) -> Any:
+        """Do what only saves time or space, as far as the store can; each has errors of its own."""
+        try:
+            return action()
+        except Exception as error:
+            logger.warning("Something that belongs to the stored study could not be %s: %s", what, error)
+            return None
 
     def remove(self, key: object) -> None:
         """Remove a value, if there is one."""
@@ -204,17 +241,23 @@ def open_artifact_store(storage: object, artifact_store: object) -> ArtifactStor
     Raises
     ------
     ValueError
-        If there is an ``artifact_store`` without a ``storage``, or if there is none and the storage is not a file.
+        If there is an ``artifact_store`` without a ``storage``, if it is a URL, or if there is none and the storage is
+        not a file.
     TypeError
         If ``artifact_store`` is neither a path nor an artifact store.
     """
     if artifact_store is not None and not isinstance(artifact_store, str | os.PathLike):
         missing = [name for name in ("open_reader", "write", "remove") if not hasattr(artifact_store, name)]
-        if missing:
+        if missing or isinstance(artifact_store, type):
             raise TypeError(
                 "artifact_store must be a folder, one of optuna.artifacts' stores, such as FileSystemArtifactStore or "
                 f"Boto3ArtifactStore, or None, got {artifact_store!r} of type {type(artifact_store).__name__}."
             )
+    if isinstance(artifact_store, str) and (not artifact_store.strip() or "://" in artifact_store):
+        raise ValueError(
+            f"artifact_store={artifact_store!r} is not a folder. Give the path of one, or one of optuna.artifacts' "
+            "stores, such as Boto3ArtifactStore('bucket') for S3."
+        )
     if storage is None:
         if artifact_store is not None:
             raise ValueError("artifact_store keeps what belongs to a stored study, but storage is None. Give both.")

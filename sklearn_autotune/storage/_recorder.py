@@ -153,14 +153,16 @@ class Recorder:
         """Keep the artifacts of an outcome, before its trial is recorded."""
         if outcome.artifacts is not None and self.artifacts.is_kept and not self.is_broken:
             kept = outcome.artifacts.limit_size(MAX_ARTIFACT_BYTES)
-            self.run_with_retries(partial(self.artifacts.save, make_candidate_key(params), kept))
+            where = self.artifacts.describe()
+            self.run_with_retries(partial(self.artifacts.save, make_candidate_key(params), kept), where=where)
 
     def read_record(self, trial: FrozenTrial, space: Space) -> TrialRecord | None:
         """Read the record of a stored trial with its artifacts; None if these were lost, so that it is of no use."""
         record = read_record(trial, space)
         if not self.artifacts.is_kept or record.outcome.status != Status.COMPLETE:
             return record
-        artifacts = self.run_with_retries(partial(self.artifacts.load, make_candidate_key(record.params)))
+        key, where = make_candidate_key(record.params), self.artifacts.describe()
+        artifacts = self.run_with_retries(partial(self.artifacts.load, key), where=where)
         if artifacts is None:
             logger.warning("What was kept of stored trial %d is lost. Its candidate is measured again.", trial.number)
             return None
@@ -200,8 +202,12 @@ class Recorder:
         self.run_with_retries(partial(self.study.add_trial, trial), partial(self._is_written, trial))
         self.may_be_written = False
 
-    def run_with_retries(self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False) -> Any:
+    def run_with_retries(
+        self, action: Callable[[], Any], is_done: Callable[[], bool] = lambda: False, where: str | None = None
+    ) -> Any:
         """Run a read or a write, and retry for a while if it fails; ``is_done`` tells whether it succeeded after all.
+
+        ``where`` is what messages name, None the study's storage.
 
         Raises
         ------
@@ -221,7 +227,7 @@ class Recorder:
                     ) from select_cause(error)
                 if time.monotonic() + delay > give_up:
                     self.is_broken = True
-                    raise self._make_error(error) from select_cause(error)
+                    raise self._make_error(error, where) from select_cause(error)
                 logger.warning(
                     "The study's storage failed (%s). Trying again in %.1f s.", redact_text(str(error)), delay
                 )
@@ -274,12 +280,13 @@ class Recorder:
             logger.info("The study's storage cannot be read either: %s", redact_text(str(error)))
             return False
 
-    def _make_error(self, error: Exception) -> StudyStorageError:
+    def _make_error(self, error: Exception, where: str | None) -> StudyStorageError:
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
         return StudyStorageError(
-            f"The study could not be written to {self._describe_storage()!r} for {RETRY_SECONDS:.0f} s: "
+            f"The study could not be read from or written to {where or self._describe_storage()!r} for "
+            f"{RETRY_SECONDS:.0f} s: "
             f"{redact_text(str(causes[-1]))}. "
             f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True continues with the trials in it."
         )

@@ -306,8 +306,10 @@ def _resume(backend: StorageBackend, name: str, attributes: Mapping[str, Any]) -
             if backend.is_shared:
                 _wait_for_fingerprint(study)
             if FINGERPRINT_ATTRIBUTE not in study.user_attrs and not study.get_trials(deepcopy=False):
+                _require_same_directions(study, attributes)
                 _write_attributes(study, attributes)  # the process that created it ended before it wrote them
             _require_same_task(study, attributes[FINGERPRINT_ATTRIBUTE])
+            _require_same_directions(study, attributes)
             _write_metric_name(study, attributes[METRIC_ATTRIBUTE])
             if not backend.is_shared:
                 _close_stale_trials(study)
@@ -389,8 +391,22 @@ def _require_same_task(study: optuna.Study, fingerprint: Mapping[str, Any]) -> N
     different = [part for part, digest in fingerprint.items() if stored.get(part) != digest]
     if different:
         raise StudyMismatchError(
-            f"The study {study.study_name!r} cannot be resumed: it was made for another "
-            f"{', another '.join(different)}. Restore what differs, or choose another study_name."
+            f"The study {study.study_name!r} cannot be resumed: it was made for "
+            f"{', '.join(map(_name_other, different))}. Restore what differs, or choose another study_name."
+        )
+
+
+def _name_other(part: str) -> str:
+    return f"{'other' if part in ('data', 'metadata', 'folds') else 'another'} {part}"
+
+
+def _require_same_directions(study: optuna.Study, attributes: Mapping[str, Any]) -> None:
+    found = [direction.name.lower() for direction in study.directions]
+    wanted = _get_directions(attributes)
+    if found != wanted:
+        raise StudyMismatchError(
+            f"The study {study.study_name!r} was made with the directions {found}, and this search needs {wanted}: "
+            "scores are maximised. Choose another study_name, or delete the study."
         )
 
 

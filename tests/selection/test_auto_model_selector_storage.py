@@ -3,6 +3,7 @@
 import itertools
 import pickle
 import shutil
+import threading
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
-from sklearn_autotune.exceptions import StudyMismatchError
+from sklearn_autotune.exceptions import StudyMismatchError, StudyStorageError
 from sklearn_autotune.families import Family
 from sklearn_autotune.search import _trial_loop
 from sklearn_autotune.selection import _second_layer
@@ -280,14 +281,13 @@ def test_a_storage_that_is_no_file_needs_an_artifact_store_before_anything_is_fi
 
 
 def test_a_full_disk_ends_the_search_with_its_results_on_it(stored, monkeypatch):
-    from sklearn_autotune.exceptions import StudyStorageError
     from sklearn_autotune.storage import _recorder
 
     monkeypatch.setattr(_recorder, "RETRY_SECONDS", 0.0)
     write, n_written = FolderStore.write, itertools.count()
 
     def fail(self, *args):
-        if next(n_written) == 2:
+        if next(n_written) == 3:  # the first one tries whether it can
             raise OSError("No space left on device")
         return write(self, *args)
 
@@ -312,3 +312,28 @@ def test_a_pickle_of_a_fitted_selector_has_neither_storage_nor_artifacts(stored)
 
 def test_messages_of_other_processes_without_the_artifacts_say_what_to_give():
     assert "artifact_store" in _trial_loop.LOST_BY_OTHERS
+
+
+def test_clones_share_the_artifact_store_and_pickles_of_fitted_ones_have_none(stored, tmp_path):
+    class Locked(FileSystemArtifactStore):
+        """Holds what cannot be copied, as clients of services do."""
+
+        def __init__(self):
+            super().__init__(tmp_path)
+            self.lock = threading.Lock()
+
+    store = Locked()
+    selector = clone(AutoModelSelector(**(stored | {"families": ["logistic"]}), n_trials=1, artifact_store=store))
+
+    loaded = pickle.loads(pickle.dumps(selector.fit(X, Y)))
+
+    assert selector.artifact_store is store
+    assert loaded.artifact_store is None
+
+
+def test_an_artifact_store_that_cannot_be_used_is_named_before_anything_is_fitted(stored, log, tmp_path):
+    with pytest.raises(StudyStorageError, match=r"artifact_store .*missing/folder.* cannot be used"):
+        AutoModelSelector(**stored, n_trials=2, artifact_store=tmp_path / "missing" / "folder").fit(X, Y)
+
+    assert not log.exists()
+    AutoModelSelector(**stored, n_trials=2).fit(X, Y)  # the study is not locked

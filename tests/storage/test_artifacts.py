@@ -4,13 +4,16 @@ import logging
 import os
 import threading
 import time
+from io import BytesIO
 
 import numpy as np
 import pytest
 from optuna.artifacts import FileSystemArtifactStore
+from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.storages import InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
+from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage import _artifacts
 from sklearn_autotune.storage._artifacts import Artifacts, FolderStore, open_artifact_store
 
@@ -108,7 +111,7 @@ def test_what_cannot_be_pickled_or_is_too_large_is_not_kept(artifacts, monkeypat
 
     assert not artifacts.save(1, threading.Lock())
     assert not artifacts.save(2, np.zeros(1000))
-    assert not folder.exists()
+    assert not list(folder.iterdir())
 
 
 def test_interim_values_go_when_they_are_part_of_a_result(artifacts, folder):
@@ -183,3 +186,77 @@ def test_what_is_no_store_is_refused():
         open_artifact_store("study.db", 7)
     with pytest.raises(ValueError, match="storage is None"):
         open_artifact_store(None, "folder")
+
+
+@pytest.mark.parametrize("given", ["", " ", "s3://bucket/folder"])
+def test_what_is_no_folder_is_refused(given):
+    with pytest.raises(ValueError, match="is not a folder"):
+        open_artifact_store("study.db", given)
+
+
+def test_a_class_is_no_store():
+    with pytest.raises(TypeError, match="artifact_store must be"):
+        open_artifact_store("study.db", FileSystemArtifactStore)
+
+
+def make_blocked(tmp_path, kind):
+    file = tmp_path / "file"
+    file.touch()
+    stores = {
+        "no parent": FolderStore(tmp_path / "missing" / "folder"),
+        "a file": FolderStore(file),
+        "no folder": FileSystemArtifactStore(tmp_path / "missing"),
+    }
+    return stores[kind]
+
+
+@pytest.mark.parametrize("kind", ["no parent", "a file", "no folder"])
+def test_a_store_that_cannot_be_used_is_named_when_the_study_is_opened(tmp_path, kind):
+    with pytest.raises(StudyStorageError, match=r"artifact_store .* cannot be used"):
+        open_study(make_blocked(tmp_path, kind))
+
+
+class Forgetful(dict):
+    """A store in memory that may refuse what comes after some writes."""
+
+    def __init__(self, n_allowed=10**9, allows_removal=True):
+        super().__init__()
+        self.n_allowed = n_allowed
+        self.allows_removal = allows_removal
+
+    def write(self, name, body):
+        self.n_allowed -= 1
+        if self.n_allowed < 0:
+            raise OSError("No space left on device")
+        self[name] = body.read()
+
+    def open_reader(self, name):
+        if name not in self:
+            raise ArtifactNotFound(name)
+        return BytesIO(self[name])
+
+    def remove(self, name):
+        if not self.allows_removal:
+            raise PermissionError("nothing may be removed")
+        del self[name]
+
+
+def test_a_store_that_returns_something_else_is_named():
+    store = Forgetful()
+    store.open_reader = lambda name: BytesIO(b"other")
+
+    with pytest.raises(StudyStorageError, match="does not return what was written"):
+        open_study(store)
+
+
+def test_interim_values_are_not_worth_an_error(caplog):
+    artifacts = open_study(Forgetful(n_allowed=2, allows_removal=False))
+    artifacts.save_for_now(1, VALUE)
+
+    assert artifacts.save_for_now(2, VALUE) is VALUE
+    artifacts.shrink(1, None)
+    artifacts.remove_interim()
+
+    assert artifacts.load(1)["rounds"] == 7
+    assert "could not be kept: No space left" in caplog.text
+    assert "could not be removed: nothing may be removed" in caplog.text

@@ -1,8 +1,11 @@
 """The score of a trial: of several objectives, the first that is no cost; and who may win under limits."""
 
+import optuna
+import pytest
 from optuna.trial import TrialState
 
-from sklearn_autotune.storage._study import read_eligible_score, read_score
+from sklearn_autotune.exceptions import StudyMismatchError
+from sklearn_autotune.storage._study import open_study, read_eligible_score, read_score
 from tests.aimed_searches import search_front, search_limits
 
 
@@ -21,3 +24,15 @@ def test_a_trial_that_breaks_a_limit_may_not_win():
     eligible = [read_eligible_score(study, trial) for trial in trials]
 
     assert max(scores) > max(score for score in eligible if score is not None) == search_limits().best_score_
+
+
+@pytest.mark.parametrize("directions", [["minimize"], ["maximize", "minimize"]])
+def test_an_empty_study_of_other_directions_is_not_taken_over(tmp_path, directions):
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    optuna.create_study(storage=storage, study_name="mine", directions=directions)
+
+    with pytest.raises(StudyMismatchError, match="was made with the directions"):
+        open_study(storage=storage, study_name="mine", resume=True, fingerprint={"data": "a"})
+
+    optuna.create_study(storage=storage, study_name="other", direction="maximize")
+    open_study(storage=storage, study_name="other", resume=True, fingerprint={"data": "a"}).close()
