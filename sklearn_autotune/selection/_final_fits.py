@@ -182,7 +182,10 @@ class FinalFits:
         key = (FINAL_FIT, record.params, bases, record.number in self.single_fits)
         models: list[Any] | None = self.artifacts.load_interim(key)
         if models is None and (is_required or self._has_time(seconds)):
-            models = self.artifacts.save_for_now(key, fit())
+            start = clock.now()
+            models = fit()
+            if self._has_time(clock.now() - start):  # writing takes time too, but hardly more than fitting
+                self.artifacts.save_for_now(key, models)
         return models
 
     def _has_time(self, seconds: float) -> bool:

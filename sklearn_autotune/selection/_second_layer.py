@@ -233,7 +233,8 @@ def measure_second_layer(
                 work = WorkItem(number, 0, 1, candidate, deadline=deadline)
                 outcome = measure(evaluation, work)  # lacks what `measure` does not use
                 if outcome.status == Status.COMPLETE:
-                    artifacts.save_for_now((SECOND_LAYER, candidate, digest), outcome)
+                    kept = replace(outcome, artifacts=outcome.artifacts.limit_size(0))  # without its models
+                    artifacts.save_for_now((SECOND_LAYER, candidate, digest), kept)
             measured.append(TrialRecord(number, candidate, outcome))
             number += 1
     tested_rows = np.sort(np.concatenate([fold.test for fold in cross_fit.task.folds]))

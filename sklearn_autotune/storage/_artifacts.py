@@ -185,11 +185,10 @@ class Artifacts:
         """Save a smaller value in place of one that is kept, if the store can be written."""
         self._try("made smaller", lambda: self.save(key, value))
 
-    def save_for_now(self, key: object, value: Any) -> Any:
-        """Save a value until `remove_interim` is called, if the store can be written; return it."""
+    def save_for_now(self, key: object, value: object) -> None:
+        """Save a value until `remove_interim` is called, if the store can be written."""
         if self._try("kept", lambda: self.save(key, value)):
             self.interim_keys.append(key)
-        return value
 
     def load_interim(self, key: object) -> Any:
         """Load a value that was saved until `remove_interim` is called; None if there is none."""

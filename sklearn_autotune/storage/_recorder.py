@@ -284,9 +284,11 @@ class Recorder:
         causes = [error]
         while causes[-1].__cause__ or causes[-1].__context__:
             causes.append(causes[-1].__cause__ or causes[-1].__context__)  # type: ignore[arg-type]
+        what = f"The study could not be written to {self._describe_storage()!r}"
+        if where is not None:
+            what = f"What belongs to the study could not be written to, or read from, {where!r}"
         return StudyStorageError(
-            f"The study could not be read from or written to {where or self._describe_storage()!r} for "
-            f"{RETRY_SECONDS:.0f} s: "
+            f"{what} for {RETRY_SECONDS:.0f} s: "
             f"{redact_text(str(causes[-1]))}. "
             f"{WHAT_IS_LEFT} Once the storage can be written again, resume=True continues with the trials in it."
         )

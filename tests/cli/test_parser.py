@@ -13,7 +13,7 @@ def test_what_is_right_is_read():
     assert (args.name, args.config, args.quiet, args.json) == ("run", "config.yaml", True, False)
 
 
-@pytest.mark.parametrize("key", sorted(Config.model_fields.keys() - {"output"}))  # --output is an option
+@pytest.mark.parametrize("key", sorted(Config.model_fields.keys() - {"output", "resume"}))  # these are options
 def test_every_key_of_a_file_is_known_as_such_if_it_is_given_as_an_option(key):
     with pytest.raises(UsageError, match=f"it is a key of the YAML file: write '{key}: …' there"):
         make_parser().read(["run", "config.yaml", f"--{key.replace('_', '-')}", "1"])
