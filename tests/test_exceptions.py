@@ -71,7 +71,7 @@ def test_a_study_of_another_task_is_a_mismatch():
     storage = optuna.storages.InMemoryStorage()
     search(storage=storage).fit(X, Y)
 
-    with pytest.raises(StudyMismatchError, match="another data"):
+    with pytest.raises(StudyMismatchError, match="other data"):
         search(storage=storage, resume=True).fit(X + 1, Y)
 
 
