@@ -45,7 +45,7 @@ class _ProcessSlot:
 
     def start(self, work: WorkItem) -> Future[Outcome | Progress]:
         # Processes of one machine share its clock, so waiting for the process to start moves no deadline.
-        return self.process.submit(start_work, work, work.deadline, work.end_time)
+        return self.process.submit(start_work, self.setup, work, work.deadline, work.end_time)
 
     def advance(self) -> Future[Outcome | Progress]:
         return self.process.submit(advance_work)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import ClassVar
 
 import joblib
 import numpy as np
@@ -204,3 +205,24 @@ def test_an_exit_in_fit_is_a_failure_and_no_death(data):
 
     assert statuses(search) == ["complete", "failed"]
     assert search.trials_["exit"].tolist() == [None, None]
+
+
+class Growing(CountingClassifier):
+    """Makes its process larger and larger, as caches of native code do."""
+
+    kept: ClassVar[list] = []
+
+    def fit(self, X, y):
+        self.kept.append(np.ones(45_000_000))  # 360 MB
+        time.sleep(1.1)  # joblib looks at the memory once a second
+        return super().fit(X, y)
+
+
+@pytest.mark.filterwarnings("ignore:A worker stopped:UserWarning")
+def test_workers_that_joblib_replaces_because_they_have_grown_cost_nothing():
+    pytest.importorskip("psutil")
+    X, y = np.ones((20, 2)), np.arange(20) % 2
+
+    search = OptunaSearchCV(Growing(), {"a": [1, 2, 3]}, cv=2, n_jobs=2, refit=False).fit(X, y)
+
+    assert statuses(search) == ["complete"] * 3
