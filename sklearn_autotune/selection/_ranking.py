@@ -199,8 +199,7 @@ class MeasuredCandidates:
         # The search goes on adding to these records, so their number is remembered.
         self.records, self._n_processed = records, len(records)
         for record in release_results(records, self._is_allowed):
-            if record.outcome.status == Status.COMPLETE:
-                self.artifacts.shrink(make_candidate_key(record.params), record.outcome.artifacts)
+            self.artifacts.shrink(make_candidate_key(record.params), record.outcome.artifacts)
 
 
 def make_leaderboard(

@@ -195,6 +195,8 @@ class Schedule:
         records : sequence of TrialRecord
             Of the candidates measured so far.
         """
+        if not self.pending:
+            return None
         # A search that goes on from stored trials has measured some of them.
         measured = [record.params for record in records]
         self.pending = [entry for entry in self.pending if entry[1] not in measured]

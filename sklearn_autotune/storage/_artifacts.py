@@ -105,19 +105,20 @@ class Artifacts:
 
     Attributes
     ----------
-    prefix : str
-        How the names of the study's artifacts begin; None until `open` is called.
+    opened : ArtifactStore or None
+        The store, once `open` has been called; until then nothing is kept.
     """
 
     def __init__(self, store: ArtifactStore | None = None) -> None:
         self.store = store
-        self.prefix: str | None = None
+        self.opened: ArtifactStore | None = None
+        self.prefix = ""  # of the names of the study's artifacts
         self.interim_keys: list[object] = []
 
     @property
     def is_kept(self) -> bool:
         """Whether what is saved is kept."""
-        return self.store is not None and self.prefix is not None
+        return self.opened is not None
 
     def open(self, study_name: str, fingerprint: Mapping[str, Any]) -> None:
         """Take the artifacts of a study, which are those of its task only.
@@ -128,11 +129,12 @@ class Artifacts:
             If the store cannot be used.
         """
         self.prefix = f"{quote(study_name, safe='')[:MAX_NAME_LENGTH]}-{compute_digest((study_name, fingerprint))[:12]}"
-        if self.store is None:
+        self.opened = self.store
+        if self.opened is None:
             return
         try:
-            if isinstance(self.store, FolderStore):
-                self.store.remove_parts()
+            if isinstance(self.opened, FolderStore):
+                self.opened.remove_parts()
             is_usable = self.save(PROBE, PROBE) and self.load(PROBE) == PROBE
         except Exception as error:  # each store has its own
             raise StudyStorageError(
@@ -141,7 +143,7 @@ class Artifacts:
             ) from error
         if not is_usable:
             raise StudyStorageError(f"artifact_store {self.describe()!r} does not return what was written to it.")
-        self._try("removed", lambda: self.remove(PROBE))
+        self._try("removed", self.remove, PROBE)
 
     def describe(self) -> str:
         """Return the folder, or the kind of store, for messages."""
@@ -149,7 +151,7 @@ class Artifacts:
 
     def save(self, key: object, value: object) -> bool:
         """Save a value; return False if it is larger than MAX_ARTIFACT_BYTES, and is not kept."""
-        if self.store is None or self.prefix is None:
+        if self.opened is None:
             return False
         try:
             content = dumps(value)
@@ -159,15 +161,15 @@ class Artifacts:
         if len(content) > MAX_ARTIFACT_BYTES:
             logger.warning("Predictions of %d bytes are too large to be stored with the study.", len(content))
             return False
-        self.store.write(self._make_id(key), BytesIO(_compute_checksum(content) + content))
+        self.opened.write(self._make_id(key), BytesIO(_compute_checksum(content) + content))
         return True
 
     def load(self, key: object) -> Any:
         """Load a value; None if there is none, or if it cannot be read."""
-        if self.store is None or self.prefix is None:
+        if self.opened is None:
             return None
         try:
-            with self.store.open_reader(self._make_id(key)) as file:
+            with self.opened.open_reader(self._make_id(key)) as file:
                 content = file.read()
         except ArtifactNotFound:
             return None
@@ -183,16 +185,16 @@ class Artifacts:
 
     def shrink(self, key: object, value: object) -> None:
         """Save a smaller value in place of one that is kept, if the store can be written."""
-        self._try("made smaller", lambda: self.save(key, value))
+        self._try("made smaller", self.save, key, value)
 
     def save_for_now(self, key: object, value: object) -> None:
         """Save a value until `remove_interim` is called, if the store can be written."""
-        if self._try("kept", lambda: self.save(key, value)):
+        if self._try("kept", self.save, key, value):
             self.interim_keys.append(key)
 
     def load_interim(self, key: object) -> Any:
         """Load a value that was saved until `remove_interim` is called; None if there is none."""
-        value = self._try("read", lambda: self.load(key))
+        value = self._try("read", self.load, key)
         if value is not None:
             self.interim_keys.append(key)
         return value
@@ -200,23 +202,22 @@ class Artifacts:
     def remove_interim(self) -> None:
         """Remove what was saved or loaded for now, because it has become part of a result."""
         while self.interim_keys:
-            key = self.interim_keys.pop()
-            self._try("removed", lambda key=key: self.remove(key))  # type: ignore[misc]
+            self._try("removed", self.remove, self.interim_keys.pop())
 
-    def _try(self, what: str, action: Callable[[], Any]) -> Any:
+    def _try(self, what: str, action: Callable[..., Any], *args: object) -> Any:
         """Do what only saves time or space, as far as the store can; each has errors of its own."""
         try:
-            return action()
+            return action(*args)
         except Exception as error:
             logger.warning("Something that belongs to the stored study could not be %s: %s", what, error)
             return None
 
     def remove(self, key: object) -> None:
         """Remove a value, if there is one."""
-        if self.store is None or self.prefix is None:
+        if self.opened is None:
             return
         try:
-            self.store.remove(self._make_id(key))
+            self.opened.remove(self._make_id(key))
         except ArtifactNotFound:
             return
 
