@@ -38,6 +38,7 @@ PAGES = {
     "objectives": "several objectives and limits",
     "serving": "predicting and loading kept models",
     "durability": "faults, storage, workers, clusters",
+    "growth": "time and memory with more candidates and rows",
 }
 
 # Those that write their CSV file as they go; the others start anew.

@@ -187,6 +187,15 @@ def measure_missing(
     return rows
 
 
+def write_part(path, head, part, lines, parts):
+    """Replace one part of a page that is measured part by part; the parts stand in the order of ``parts``."""
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    sections = dict(section.split("\n", 1) for section in old.split("\n## ")[1:])
+    sections[part] = "\n" + "\n".join(lines) + "\n"
+    body = "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in parts if name in sections)
+    path.write_text(head + body, encoding="utf-8")
+
+
 def markdown_table(header, rows):
     """Format a table for a result page."""
     lines = [header, ["---"] * len(header), *rows]

@@ -23,6 +23,7 @@ import optuna
 from scipy.stats import uniform
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from benchmarks._measure import write_part
 from sklearn_autotune import OptunaSearchCV
 
 RESULTS = Path(__file__).parent / "results" / "durability.md"
@@ -220,13 +221,9 @@ def steady_cpu(n_trials, **settings):
 
 def write(part, lines):
     """Replace one part of the page."""
-    old = RESULTS.read_text(encoding="utf-8") if RESULTS.exists() else ""
-    sections = dict(section.split("\n", 1) for section in old.split("\n## ")[1:])
-    sections[part] = "\n" + "\n".join(lines) + "\n"
     versions = ", ".join(f"{name} {version(name)}" for name in ("optuna", "scikit-learn", "joblib", "distributed"))
     head = f"# Durability\n\n`python -m benchmarks.durability`. Python {platform.python_version()}, {versions}.\n"
-    body = "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in PARTS if name in sections)
-    RESULTS.write_text(head + body, encoding="utf-8")
+    write_part(RESULTS, head, part, lines, PARTS)
 
 
 def main():

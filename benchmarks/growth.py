@@ -11,6 +11,7 @@ process of the search for candidates, and wall seconds for rows.
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 
-from benchmarks._measure import RESULTS, environment, markdown_table, seconds_of
+from benchmarks._measure import RESULTS, environment, markdown_table, seconds_of, write_part
 from benchmarks.durability import SPACE, Instant, X, Y
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBRegressor
 from sklearn_autotune.plotting import OptimizationHistoryDisplay, ParameterImportanceDisplay
@@ -102,8 +103,6 @@ def make_table(n_rows):
 
 def fit_method(method, n_rows, seconds):
     """Fit one method on the first rows, and return its wall seconds, its peak memory above the start, and its loss."""
-    import psutil
-
     table, y = make_table(n_rows + 20_000)
     train, test = slice(0, n_rows), slice(n_rows, None)
     if method == "XGBoost, untuned":
@@ -116,20 +115,17 @@ def fit_method(method, n_rows, seconds):
         kind = AutoModelSelector if method == "AutoModelSelector" else TunedXGBRegressor
         first = ("regression",) if kind is AutoModelSelector else ()
         model, settings, rows = kind(*first, timeout=seconds, n_jobs=2, random_state=0), {}, train
-    before = psutil.Process().memory_info().rss
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     model.fit(table[rows], y[rows], **settings)
     wall = time.perf_counter() - start
     error = float(np.sqrt(np.mean((model.predict(table[test]) - y[test]) ** 2)))
-    return {"wall": wall, "megabytes": (read_peak() - before) / 1e6, "table": table[train].nbytes / 1e6, "rmse": error}
-
-
-def read_peak():
-    """The largest resident memory of this process so far, in bytes."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError("This system does not tell the peak of a process.")
+    return {
+        "wall": wall,
+        "megabytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6,
+        "table": table[train].nbytes / 1e6,
+        "rmse": error,
+    }
 
 
 def measure_rows(sizes, seconds):
@@ -163,16 +159,6 @@ def measure_rows(sizes, seconds):
 PARTS = ("candidates", "rows")
 
 
-def write(part, lines):
-    """Replace one part of the page."""
-    page = RESULTS / "growth.md"
-    old = page.read_text(encoding="utf-8") if page.exists() else ""
-    sections = dict(section.split("\n", 1) for section in old.split("\n## ")[1:])
-    sections[part] = "\n" + "\n".join(lines) + "\n"
-    body = "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in PARTS if name in sections)
-    page.write_text(f"# Growth\n\n{environment()}\n{body}", encoding="utf-8")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
@@ -189,7 +175,7 @@ def main():
         return
     for part in args.part or (PARTS[:1] if args.quick else PARTS):
         if part == "candidates":
-            sizes, window = ((20, 40), 10) if args.quick else (N_CANDIDATES, WINDOW)
+            sizes, window = ((40,), 10) if args.quick else (N_CANDIDATES, WINDOW)
             head = ["", *(f"{size:,} candidates" for size in sizes)]
             lines = [
                 "Fits take no time: CPU of the process of the search. The time of a candidate is the mean of the "
@@ -214,7 +200,7 @@ def main():
             ]
         print("\n".join(lines), flush=True)
         if not args.quick:
-            write(part, lines)
+            write_part(RESULTS / "growth.md", f"# Growth\n\n{environment()}\n", part, lines, PARTS)
 
 
 if __name__ == "__main__":
