@@ -6,9 +6,25 @@ Worker processes import this folder, so no module in it imports Optuna.
 from joblib.parallel import get_active_backend
 
 from sklearn_autotune._compat.roll import import_roll
-from sklearn_autotune.execution._base import NO_LIMITS, ExecutionRequest, Executor, ExecutorBackend, TrialLimits
+from sklearn_autotune.execution._base import (
+    MIN_MEMORY_LIMIT,
+    NO_LIMITS,
+    ExecutionRequest,
+    Executor,
+    ExecutorBackend,
+    TrialLimits,
+)
 
-__all__ = ["BACKENDS", "NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits", "make_executor"]
+__all__ = [
+    "BACKENDS",
+    "MIN_MEMORY_LIMIT",
+    "NO_LIMITS",
+    "ExecutionRequest",
+    "Executor",
+    "ExecutorBackend",
+    "TrialLimits",
+    "make_executor",
+]
 
 # One line for each executor, in the order in which they are asked whether they accept the request.
 BACKENDS: tuple[type[ExecutorBackend], ...] = import_roll(

@@ -10,7 +10,10 @@ from joblib import effective_n_jobs
 
 from sklearn_autotune.evaluation import Evaluation, Outcome, PrunerState, WorkItem
 
-__all__ = ["NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits"]
+__all__ = ["MIN_MEMORY_LIMIT", "NO_LIMITS", "ExecutionRequest", "Executor", "ExecutorBackend", "TrialLimits"]
+
+# Bytes. With less, a worker process cannot start a thread to say what went wrong.
+MIN_MEMORY_LIMIT = 2**24
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sklearn.metrics import get_scorer_names
 from sklearn_autotune._compat.optional import format_install_command
 from sklearn_autotune._compat.scorer_names import suggest_scorer
 from sklearn_autotune._compat.urls import redact_text, redact_url
+from sklearn_autotune.execution import MIN_MEMORY_LIMIT
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.families._chosen import find_family, suggest_family
 from sklearn_autotune.runner._aims import RunAims, make_aims
@@ -241,7 +242,7 @@ class Config(StrictModel):
         default=None, gt=0, le=MAX_SECONDS, description="Seconds for one candidate; one that takes longer fails."
     )
     memory_limit: int | None = Field(
-        default=None, ge=2**24, description="Bytes of memory for one candidate; one that needs more fails. Linux only."
+        default=None, ge=MIN_MEMORY_LIMIT, description="Memory in bytes for one candidate. Linux only."
     )
     executor: str | None = Field(
         default=None,

@@ -24,6 +24,7 @@ from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune._compat.urls import SecretUrl, has_secret
 from sklearn_autotune.evaluation._metric import Metric, describe_metric
 from sklearn_autotune.evaluation._status import Status, describe_counts
+from sklearn_autotune.execution import MIN_MEMORY_LIMIT
 from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
@@ -63,9 +64,6 @@ logger = logging.getLogger(__name__)
 
 
 MAX_ERROR_LENGTH = 200  # characters of an error in a notebook
-
-# Bytes. With less, a worker process cannot start a thread to say what went wrong.
-MIN_MEMORY_LIMIT = 2**24
 
 
 @dataclass(frozen=True, slots=True)

@@ -262,7 +262,7 @@ def add_thresholds(
     estimator : estimator
     scoring : object, default=None
         As of `OptunaSearchCV`.
-    limits : sequence of LabelLimit, default=()
+    limits : sequence of Limit, default=()
         Those on scores of labels are kept by the thresholds, where the rows that choose them allow it.
 
     Raises
