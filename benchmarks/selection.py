@@ -1,7 +1,8 @@
 """Held-out losses of `AutoModelSelector`, untuned models and other packages with the same time limit.
 
 ``--task regression`` compares RMSE and MAE instead of log loss and AUC, on other tables; ``--task slices`` compares on
-hard tables of both kinds, where the package is told of groups and time if it has a way. ``--resume`` continues a run.
+hard tables of both kinds, where the package is told of groups and time if it has a way; ``--task large`` on tables of
+200,000 to 2,000,000 rows. ``--resume`` continues a run.
 ``python -m benchmarks.selection --peer flaml=PYTHON --peer autogluon_best=PYTHON --peer tpot=PYTHON``: the other
 packages need other versions of the dependencies, so each runs in its own environment. Make these with ``pip install
 'flaml[automl]'``, ``'autogluon.tabular[lightgbm,catboost,xgboost,fastai]'``, ``tpot``, ``mljar-supervised``,
@@ -52,6 +53,7 @@ PICTURES = {
     "classification": picture("selection", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
     "regression": picture("selection_regression", "Rank within 30 seconds on held-out rows, by method") + "\n\n",
     "slices": "",
+    "large": "",
 }
 # What a reader of the page has to know of how its rows were measured.
 MEASURED_LAST = (
@@ -78,12 +80,19 @@ NOTES = {
         "where the rows on which its models are fitted first lack a class."
     ),
 }
-FILES = {"classification": "selection", "regression": "selection_regression", "slices": "selection_slices"}
+FILES = {
+    "classification": "selection",
+    "regression": "selection_regression",
+    "slices": "selection_slices",
+    "large": "selection_large",
+}
 SCRIPT = Path(__file__).parent / "peers" / "selection.py"
 WALL_CLOCK = ("tpot", "mljar", "perpetual", "lightautoml")
 LINEAR = {"classification": "logistic", "regression": "ridge", "slices": "linear"}
 TREES = ("forest", "hist", "xgboost")
-UNTUNED = (*LINEAR.values(), *TREES)
+# Untuned, with early stopping on a tenth of the rows, and ended when the time is up.
+STOPPED = ("hist_stopped", "lightgbm_stopped", "xgboost_stopped")
+UNTUNED = {task: (linear, *TREES) for task, linear in LINEAR.items()} | {"large": STOPPED}
 
 
 @dataclass(frozen=True)
@@ -102,12 +111,12 @@ class Measure:
 LOSS = {
     "classification": Measure("log loss", {"log_loss": 1}),
     "regression": Measure("RMSE", {"rmse": 1}),
-    "slices": Measure("log loss or RMSE", {"log_loss": 1, "rmse": 1}),
+    **dict.fromkeys(("slices", "large"), Measure("log loss or RMSE", {"log_loss": 1, "rmse": 1})),
 }
 SECOND = {
     "classification": Measure("AUC", {"auc": -1}),
     "regression": Measure("MAE", {"mae": 1}),
-    "slices": Measure("AUC or MAE", {"auc": -1, "mae": 1}),
+    **dict.fromkeys(("slices", "large"), Measure("AUC or MAE", {"auc": -1, "mae": 1})),
 }
 
 # AutoModelSelector without LightGBM and CatBoost. It is compared in place of "ours", never together with it.
@@ -128,7 +137,7 @@ def save(name, seed, path):
 
 
 def run(task, name, seed, budget, pythons, only=None):
-    methods = [LINEAR[task], *TREES, "ours", LIGHT, *pythons]
+    methods = [*UNTUNED[task], "ours", LIGHT, *pythons]
     methods = [method for method in methods if only is None or method in only]
     if not methods:
         return
@@ -301,7 +310,7 @@ def comparison(cells, methods):
     ]
     tables = ", ".join(dict.fromkeys(name for name, _ in cells))
     text = f"Tables: {tables}; seeds {sorted({seed for _, seed in cells})}.\n\n{markdown_table(header, lines)}\n"
-    untuned = [column for column, name in enumerate(methods) if name in UNTUNED]
+    untuned = [column for column, name in enumerate(methods) if any(name in of_task for of_task in UNTUNED.values())]
     if untuned and "ours" in methods:
         text += "\n" + over_untuned(list(cells), losses[:, mine], losses[:, untuned])
     return text
@@ -335,7 +344,7 @@ def is_fresh(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--task", choices=list(LINEAR), default="classification")
+    parser.add_argument("--task", choices=list(FILES), default="classification")
     parser.add_argument("--tables", nargs="+", metavar="TABLE", help="by default those on which nothing was chosen")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--budgets", type=float, nargs="+", default=[30])
@@ -362,7 +371,7 @@ def main():
     name = FILES[args.task]
     if args.quick:
         tables, args.seeds, args.budgets = tables[:1], args.seeds[:1], [1]
-        args.methods = args.methods or [LINEAR[args.task], "ours", *pythons]
+        args.methods = args.methods or [UNTUNED[args.task][0], "ours", *pythons]
     if args.report:
         rows = [row for path in args.report for row in printed_rows(Path(path).read_text())]
     else:
@@ -372,7 +381,7 @@ def main():
             done = {
                 row["method"] for row in rows if (row["table"], row["seed"], row["budget"]) == (table, seed, budget)
             }
-            methods = [*UNTUNED, "ours", LIGHT, *pythons] if args.methods is None else args.methods
+            methods = [*UNTUNED[args.task], "ours", LIGHT, *pythons] if args.methods is None else args.methods
             for row in run(args.task, table, seed, budget, pythons, set(methods) - done):
                 rows.append(row)
                 print(json.dumps(row), flush=True)

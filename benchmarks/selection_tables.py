@@ -5,6 +5,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from benchmarks.problems import flights, table
+from benchmarks.selection_large import LARGE_GROUPS, LARGE_TABLES
 from benchmarks.selection_slices import SLICE_GROUPS, SLICES
 
 __all__ = [
@@ -130,19 +131,23 @@ TASKS = {
     "classification": tuple(name for name in TABLES if name not in REGRESSION),
     "regression": tuple(REGRESSION),
     "slices": tuple(SLICES),
+    "large": tuple(LARGE_TABLES),
 }
+
+# Tables that say of what kind they are.
+DESCRIBED = {**SLICES, **LARGE_TABLES}
 
 
 def load(name):
     """Return the raw columns, the target as codes of classes or numbers, and each row's group or moment, or None."""
-    is_regression = SLICES[name].is_regression if name in SLICES else name in REGRESSION
-    X, y, given = SLICES[name].load() if name in SLICES else (*TABLES[name](), None)
+    is_regression = DESCRIBED[name].is_regression if name in DESCRIBED else name in REGRESSION
+    X, y, given = DESCRIBED[name].load() if name in DESCRIBED else (*TABLES[name](), None)
     return X, np.asarray(y, dtype=float) if is_regression else np.unique(y, return_inverse=True)[1], given
 
 
 def hold_out(name, y, given, seed):
     """Return the rows that are held out, 30 %: at random, whole groups, or the latest."""
-    kind = SLICES[name].kind if name in SLICES else None
+    kind = DESCRIBED[name].kind if name in DESCRIBED else None
     places = np.arange(len(y))
     if kind == "time":
         return places[int(0.7 * len(y)) :]
@@ -157,6 +162,7 @@ GROUPS = {
     "Fresh small tables": tuple(SMALL),
     "Fresh regression tables": tuple(REGRESSION),
     **SLICE_GROUPS,
+    **LARGE_GROUPS,
     "Fresh large tables": LARGE,
     "Large tables that were looked at while it was improved": LARGE_SEEN,
     "Tables that were fresh until there was a second layer": ONCE_FRESH,

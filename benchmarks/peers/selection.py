@@ -94,6 +94,77 @@ def xgboost(X, y, seed, seconds, folder):
     return lambda rows: predict(rows.astype(known.dtypes)), None
 
 
+# Rounds that early stopping or the end of the time come before, and rounds without improvement.
+MAX_ROUNDS, PATIENCE = 20_000, 50
+
+
+def split_last_tenth(X, y, seed):
+    """Return training rows and rows for early stopping, in random order."""
+    order = np.random.RandomState(seed).permutation(len(y))
+    train, stop = order[len(y) // 10 :], order[: len(y) // 10]
+    return X.iloc[train], X.iloc[stop], y[train], y[stop]
+
+
+def hist_stopped(X, y, seed, seconds, folder):
+    """With as many rounds as the time allows, which ten rounds tell: it has no callback."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    known, start = categories(X), time.time()
+    few = [name for name in known if known[name].dtype == "category" and known[name].nunique() <= 255]
+    many = [name for name in known if known[name].dtype == "category" and name not in few]
+
+    def encode(rows):
+        rows = rows.astype(known.dtypes)
+        return rows.assign(**{name: rows[name].cat.codes for name in many})
+
+    kind = HistGradientBoostingClassifier if is_classes(y) else HistGradientBoostingRegressor
+    settings = {"early_stopping": True, "n_iter_no_change": PATIENCE, "warm_start": True, "random_state": seed}
+    model, rounds = kind(categorical_features=few, max_iter=10, **settings).fit(encode(X), y), 10
+    while model.n_iter_ == rounds < MAX_ROUNDS and time.time() - start < 0.8 * seconds:
+        rounds += max(10, rounds // 4)
+        model.set_params(max_iter=rounds).fit(encode(X), y)
+    predict = predictor_of(model, y)
+    return lambda rows: predict(encode(rows)), None
+
+
+def lightgbm_stopped(X, y, seed, seconds, folder):
+    from lightgbm import LGBMClassifier, LGBMRegressor, early_stopping
+    from lightgbm.callback import EarlyStopException
+
+    known, start = categories(X), time.time()
+    train, stop, y_train, y_stop = split_last_tenth(known, y, seed)
+
+    def end_in_time(env):
+        if time.time() - start > 0.95 * seconds:
+            raise EarlyStopException(env.iteration, env.evaluation_result_list)
+
+    kind = LGBMClassifier if is_classes(y) else LGBMRegressor
+    model = kind(n_estimators=MAX_ROUNDS, n_jobs=1, random_state=seed, verbose=-1)
+    callbacks = [early_stopping(PATIENCE, verbose=False), end_in_time]
+    predict = predictor_of(model.fit(train, y_train, eval_set=[(stop, y_stop)], callbacks=callbacks), y)
+    return lambda rows: predict(rows.astype(known.dtypes)), None
+
+
+def xgboost_stopped(X, y, seed, seconds, folder):
+    from xgboost import XGBClassifier, XGBRegressor
+    from xgboost.callback import TrainingCallback
+
+    known, start = categories(X), time.time()
+    train, stop, y_train, y_stop = split_last_tenth(known, y, seed)
+
+    class EndInTime(TrainingCallback):
+        def after_iteration(self, model, epoch, evals_log):
+            return time.time() - start > 0.95 * seconds
+
+    kind = XGBClassifier if is_classes(y) else XGBRegressor
+    model = kind(
+        n_estimators=MAX_ROUNDS, early_stopping_rounds=PATIENCE, callbacks=[EndInTime()], enable_categorical=True,
+        n_jobs=1, random_state=seed,
+    )  # fmt: skip
+    predict = predictor_of(model.fit(train, y_train, eval_set=[(stop, y_stop)], verbose=False), y)
+    return lambda rows: predict(rows.astype(known.dtypes)), None
+
+
 def ours(X, y, seed, seconds, folder, families="auto", groups=None):
     from sklearn_autotune import AutoModelSelector
 
@@ -209,6 +280,9 @@ METHODS = {
     "forest": forest,
     "hist": hist,
     "xgboost": xgboost,
+    "hist_stopped": hist_stopped,
+    "lightgbm_stopped": lightgbm_stopped,
+    "xgboost_stopped": xgboost_stopped,
     "ours": ours,
     "ours_light": ours_light,
     "flaml": flaml,

@@ -14,11 +14,13 @@ from sklearn_autotune.boosting._early_stopping import clone_as_fitted, has_early
 from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
 from sklearn_autotune.export._source import Expression, render
+from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
-from sklearn_autotune.selection._tasks import MIN_ROWS
+from sklearn_autotune.selection._candidates import SCREENED
+from sklearn_autotune.selection._tasks import MIN_ROWS, make_holdout
 from sklearn_autotune.storage._study import draw_seed
 
 __all__ = ["make_blend_params"]
@@ -51,10 +53,10 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
     weights = ensemble.weights if second_layer is None else second_layer.base_weights
     first_layer = []
     for (label, _), weight, fitted in zip(ensemble.estimators, weights, ensemble.estimators_, strict=True):
-        member = fitted.estimator
-        first_layer.append(
-            _write_first_layer_model(member, float(weight), selector, reader, writer, f"{where}, member {label}")
-        )
+        member, member_where = fitted.estimator, f"{where}, member {label}"
+        is_per_fold = _is_fitted_per_fold(selector, label, member, member_where)
+        node = _write_first_layer_model(member, float(weight), selector, reader, writer, member_where, is_per_fold)
+        first_layer.append((node, is_per_fold))
     params: dict[str, Any] = {"first_layer": _make_list(node for node, _ in first_layer)}
     if second_layer is not None:
         params["second_layer"] = _make_list(
@@ -77,20 +79,15 @@ def _write_first_layer_model(
     reader: TableReader,
     writer: ExpressionWriter,
     where: str,
-) -> tuple[Expression, bool]:
-    """Write one model of the first layer; return it, and whether it is fitted once per fold."""
+    is_per_fold: bool,
+) -> Expression:
+    """Write one model of the first layer."""
     if any(isinstance(pipeline[-1], LabelEncodingClassifier) for pipeline in member.models):
         raise ValueError(
             f"{where}: a class is missing or rare in some of the rows on which the model is fitted, and a script "
             "cannot treat such classes as the selector does. Store the fitted selector, or merge or drop the class."
         )
     models = [_clone_with_used_rounds(pipeline) for pipeline in member.models]
-    if selector.n_splits_ == 1:
-        raise ValueError(
-            f"{where}: with a single split, it is not known on which rows the final models were fitted. Store the "
-            "fitted selector."
-        )
-    is_per_fold = len(models) > 1
     params: dict[str, Any] = {"model": models[0], "weight": weight}
     if is_classifier(selector) and member.temperature != 1.0:
         params["temperature"] = member.temperature
@@ -99,7 +96,23 @@ def _write_first_layer_model(
     fit_params = _find_fit_params(member.models[0], reader)
     if fit_params:
         params["fit_params"] = fit_params
-    return writer.write_call(CrossFitModel, params, where), is_per_fold
+    return writer.write_call(CrossFitModel, params, where)
+
+
+def _is_fitted_per_fold(
+    selector: AutoModelSelector, label: str, member: AveragedClassifier | AveragedRegressor, where: str
+) -> bool:
+    """Whether a member averages models of the folds. If it has one model, this may be the model of the only fold."""
+    if len(member.models) > 1 or selector.n_splits_ > 1:
+        return len(member.models) > 1
+    name = label.rpartition("_")[0].removesuffix(SCREENED)
+    family = next((family for family in FAMILIES if family.name == name), None)
+    if selector.cv is not None or family is None:
+        raise ValueError(
+            f"{where}: with a single split, it is not known on which rows the final models were fitted. Store the "
+            "fitted selector."
+        )
+    return family.is_bagged and selector.n_rows_searched_ == len(selector.oof_predictions_)
 
 
 def _write_second_layer_model(
@@ -179,6 +192,8 @@ def _make_splitter(selector: AutoModelSelector, seed: int, where: str) -> Any:
     """Return a splitter that draws the selector's folds again."""
     splitter_class = StratifiedKFold if is_classifier(selector) else KFold
     cv = selector.cv
+    if cv is None and selector.n_splits_ == 1:
+        return make_holdout(seed, is_classification=is_classifier(selector))
     if cv is None:
         return splitter_class(selector.n_splits_, shuffle=True, random_state=seed)
     if isinstance(cv, int | np.integer):

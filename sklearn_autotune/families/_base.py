@@ -4,9 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Branch", "Family", "Shape", "estimate_boosting_seconds"]
+__all__ = ["Branch", "ByRows", "Family", "Shape", "estimate_boosting_seconds"]
 
 Branch = dict[str, Any]
+
+# Training rows from which boosters begin with larger trees: small ones are for tables with little to learn.
+LARGE_ROWS = 90_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,18 @@ def estimate_boosting_seconds(
     round_seconds: float = seconds_per_output + seconds_per_cell * shape.cells * (shape.n_rows / 1000) ** 0.5
     learning_rate: float = shape.params.get("learning_rate", 0.08)
     return fixed_seconds + round_seconds * shape.n_outputs * 0.08 / learning_rate
+
+
+@dataclass(frozen=True, slots=True)
+class ByRows:
+    """The value of a setting that is another one from `LARGE_ROWS` rows on."""
+
+    usual: Any
+    large: Any
+
+    def __call__(self, shape: Shape) -> Any:
+        """Return the value for a table."""
+        return self.large if shape.n_rows >= LARGE_ROWS else self.usual
 
 
 def _estimate_tenth_of_second(shape: Shape) -> float:

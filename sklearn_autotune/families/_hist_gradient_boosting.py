@@ -6,7 +6,7 @@ from typing import Any
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune._compat.boosters._scikit_learn import AUTO_STOPPING_ROWS
-from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
+from sklearn_autotune.families._base import Branch, ByRows, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["HIST_GRADIENT_BOOSTING"]
 
@@ -73,8 +73,16 @@ HIST_GRADIENT_BOOSTING = Family(
     estimators=("sklearn.HistGradientBoostingClassifier", "sklearn.HistGradientBoostingRegressor"),
     space=_make_space,
     make=_make_model,
-    # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage.
-    first=({}, {"learning_rate": 0.03, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6}),
+    # The second after auto-sklearn's portfolio, which likes small trees and much shrinkage; large tables, larger ones.
+    first=(
+        {},
+        {
+            "learning_rate": ByRows(0.03, 0.05),
+            "max_leaf_nodes": ByRows(15, 127),
+            "l2_regularization": 1.0,
+            "max_features": ByRows(0.6, 0.8),
+        },
+    ),
     known_good=(
         {"max_leaf_nodes": 4, "learning_rate": 0.2, "max_iter": 50, "max_features": 0.6},
         {"learning_rate": 0.1, "max_leaf_nodes": 15, "l2_regularization": 1.0, "max_features": 0.6},

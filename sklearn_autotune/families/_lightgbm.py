@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
+from sklearn_autotune.families._base import Branch, ByRows, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["LIGHTGBM"]
 
@@ -76,10 +76,16 @@ LIGHTGBM = Family(
     space=_make_space,
     make=_make_model,
     # AutoGluon has the default and, as r96, the one with random splits and few leaves. Measured on nine tables, small
-    # trees had the least log loss on five, random splits on three; but the default needs the fewest rounds.
+    # trees had the least log loss on five, random splits on three; but the default needs the fewest rounds. On large
+    # tables, AutoGluon's large trees take the place of random splits.
     first=(
         {},
-        {"extra_trees": True, "num_leaves": 16, "colsample_bytree": 0.56, "min_child_samples": 20},
+        {
+            "extra_trees": ByRows(True, False),
+            "num_leaves": ByRows(16, 128),
+            "colsample_bytree": ByRows(0.56, 0.9),
+            "min_child_samples": 20,
+        },
         {"num_leaves": 8, "colsample_bytree": 0.6},
         {"num_leaves": 5, "colsample_bytree": 0.6},
         {"extra_trees": True, "num_leaves": 64},

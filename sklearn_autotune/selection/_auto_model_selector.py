@@ -35,10 +35,11 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
+from sklearn_autotune.selection._row_ladder import make_parts, order_on_parts
 from sklearn_autotune.selection._schedule import make_schedule
 from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
-from sklearn_autotune.selection._tasks import make_tasks, sample_rows
+from sklearn_autotune.selection._tasks import MIN_FOLDS, choose_cv, make_tasks, sample_rows
 from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
@@ -83,7 +84,8 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     cv : int, splitter or iterable, default=None
         As in scikit-learn. None is 8 stratified folds below 3,000 rows, 5 below 20,000 and 3 above; with a ``scoring``,
         at most as many as the rarest class has rows. With ``groups``, None and an int keep the rows of a group
-        together, stratified as far as possible.
+        together, stratified as far as possible. From 100,000 rows on, without groups, times and limits, it is one
+        tenth of the rows if the ``timeout`` is short for three folds.
     time : str or int, default=None
         The name or position of the column with the time of each row, which models use too. With ``cv`` as None or an
         int, each fold is tested on later rows than it is fitted on.
@@ -173,6 +175,7 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     scorer_ : callable
     classes_ : ndarray of shape (n_classes,), in classification
     n_splits_ : int
+        Number of folds; 1 if one share of the rows was held out.
     n_rows_searched_ : int
         How many rows candidates were measured on: a sample if the ``timeout`` is short for the table.
     text_columns_ : list of str
@@ -313,9 +316,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         if self.scoring is not None:
             scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)
         seed = choose_seed(self)
-        rows = sample_rows(data.y, families, make_shape_function(data), self.timeout, seed=seed, groups=data.groups)
+        cv, rows = self._choose_folds_and_rows(data, families, seed)
         routed = route_metadata_by_name(self, data.metadata, scorer)
-        settings: dict[str, Any] = {"cv": self.cv, "error_score": self.error_score, "seed": seed}
+        settings: dict[str, Any] = {"cv": cv, "error_score": self.error_score, "seed": seed}
         full_task, task = make_tasks(data, rows, scorer, routed, has_default_scoring=self.scoring is None, **settings)
         inner = make_inner_folds(data, is_forward=is_forward(task.folds))
         full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
@@ -335,6 +338,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         measured = MeasuredCandidates(cost_model, make_single_check(costs, limits), artifacts)
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
         spec = make_search_spec(self, cross_fit, schedule, measured, groups, (SECOND_LAYER, FINAL_FIT))
+        if self.timeout is not None and limits is None and (parts := make_parts(cross_fit, seed)):
+            candidates = schedule.first_candidates
+            schedule.reorder(order_on_parts(parts, candidates, cost_model, spec.execution, self.timeout))
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
@@ -345,6 +351,19 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
             self._fit_ensemble(choice, fits, data.reader, [*measured.records, *choice.second_layer.records], X)
         artifacts.remove_interim()
         return self
+
+    def _choose_folds_and_rows(
+        self, data: TableData, families: Mapping[str, Family], seed: int
+    ) -> tuple[CrossValidation, np.ndarray]:
+        """Return what draws the folds, and the rows that candidates are measured on."""
+        make_shape, may_lack_classes = make_shape_function(data), self.scoring is None
+        settings: dict[str, Any] = {"seed": seed, "may_lack_classes": may_lack_classes}
+        cv = self.cv
+        if self.limits is None:  # their confidence comes from several folds
+            cv = choose_cv(self.cv, data, families, make_shape, self.timeout, **settings)
+        n_folds = MIN_FOLDS if cv is self.cv else 1
+        settings = {"seed": seed, "groups": data.groups, "n_folds": n_folds}
+        return cv, sample_rows(data.y, families, make_shape, self.timeout, **settings)
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""

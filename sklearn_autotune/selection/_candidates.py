@@ -26,6 +26,7 @@ __all__ = [
     "FAMILY",
     "FEATURES",
     "GENERATED",
+    "SCREENED",
     "TARGET",
     "UNCHANGED",
     "CrossFitResult",

@@ -32,13 +32,15 @@ LEARNING_RATE = "learning_rate"
 # The share of its time limit that a candidate with a raised learning rate should take: not all of a fit gets faster.
 TARGET_TIME_SHARE = 0.9
 
-# The time limit of one candidate as a share of the timeout; families that need more are left out.
+# The time limit of one candidate as a share of the timeout; families that need more are left out. On a table so large
+# that candidates are measured on one fold, most of the time is for the best one.
 MAX_FAMILY_SHARE = 0.3
+MAX_SHARE_OF_ONE_FOLD = 0.5
 
 
-def compute_max_candidate_seconds(timeout: float | None) -> float | None:
+def compute_max_candidate_seconds(timeout: float | None, n_folds: int) -> float | None:
     """Compute the time limit of one candidate from the seconds of the whole ``fit``; None is no limit."""
-    return None if timeout is None else MAX_FAMILY_SHARE * timeout
+    return None if timeout is None else (MAX_FAMILY_SHARE if n_folds > 1 else MAX_SHARE_OF_ONE_FOLD) * timeout
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ class CostModel:
             factor = measured_seconds / self._estimate_fit_seconds(record.params, self.n_train)
             # The factor rises at once and falls slowly: a family's candidates differ more than its estimates do.
             self.correction_factors[name] = max(factor, (factor + self.correction_factors.get(name, factor)) / 2)
+
+    def can_end_in_time(self, candidate: Mapping[str, Any], n_rows: int, seconds: float) -> bool:
+        """Whether one fit on so many rows can end in time: boosters can, others if the family estimates that."""
+        is_cut = self.families[candidate[FAMILY]].rounds is not None
+        return is_cut or self._estimate_fit_seconds(candidate, n_rows) <= seconds
 
     def estimate_seconds(self, candidate: Mapping[str, Any]) -> float:
         """Estimate the seconds that a candidate takes on all folds."""

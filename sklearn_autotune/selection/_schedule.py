@@ -187,6 +187,15 @@ class Schedule:
             if candidate is not None
         ]
 
+    @property
+    def first_candidates(self) -> list[Mapping[str, Any]]:
+        """The first candidates that are not proposed yet, in the order of their turns."""
+        return [candidate for _, candidate in sorted(self.pending, key=lambda entry: entry[0])]
+
+    def reorder(self, candidates: Sequence[Mapping[str, Any]]) -> None:
+        """Propose the first candidates in this order."""
+        self.pending = list(enumerate(candidates))
+
     def propose(self, records: Sequence[TrialRecord]) -> Mapping[str, Any] | None:
         """Propose a candidate, or None to let the sampler propose.
 
@@ -282,10 +291,11 @@ def make_schedule(
         As of `TimeReserve`.
     """
     n_train = min(len(fold.train) for fold in task.folds)
-    max_seconds = compute_max_candidate_seconds(timeout)
+    max_seconds = compute_max_candidate_seconds(timeout, len(task.folds))
     cost_model = drop_unaffordable_families(CostModel(families, make_shape, n_train, len(task.folds), max_seconds))
     is_sample = n_rows > len(task.y)
-    second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=allows_blend and not is_sample)
+    is_enabled = allows_blend and not is_sample and len(task.folds) > 1
+    second_layer = make_second_layer_estimate(task, cost_model, timeout, is_enabled=is_enabled)
     # The models of folds that follow time know only the earlier rows.
     refits_all = is_sample or is_forward(task.folds)
     reserve = TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all, keeps_folds, may_fit_once)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, train_test_split
 from sklearn.utils import Bunch
 
 from sklearn_autotune._compat.types import CrossValidation
@@ -20,7 +20,7 @@ from sklearn_autotune.selection._cost_model import CostModel, compute_max_candid
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._time import draw_time_folds
 
-__all__ = ["MIN_ROWS", "make_folds", "make_tasks", "sample_rows"]
+__all__ = ["MIN_FOLDS", "MIN_ROWS", "choose_cv", "make_folds", "make_holdout", "make_tasks", "sample_rows"]
 
 # Numbers of rows, and how many folds there are below each of them; MIN_FOLDS from the last one on.
 FOLDS_BELOW_ROWS = ((3000, 8), (20_000, 5))
@@ -28,9 +28,63 @@ MIN_FOLDS = 3
 
 # Candidates are measured on all rows if at least this many families, or all of them, can be measured in time on
 # MIN_FOLDS folds; otherwise on a sample of at least MIN_ROWS rows. On tables of 7,000 to 229,000 rows, with 5 to 30
-# seconds, two or three families on all rows did better than seven on a sample.
+# seconds, two or three families on all rows did better than seven on a sample. On one fold, one boosted
+# model is enough.
 MIN_AFFORDABLE_FAMILIES = 4
 MIN_ROWS = 2000
+
+# From this number of rows on, candidates are measured on one share of the rows, if measuring the first one of each
+# family on MIN_FOLDS folds would take more than MAX_TIME_OF_FIRST of the timeout, or there is time for too few
+# families. The score of so many rows has little noise, and a booster gets three times as long for its rounds.
+HOLDOUT_ROWS = 100_000
+HOLDOUT_SHARE = 0.1
+MAX_TIME_OF_FIRST = 0.5
+
+
+def choose_cv(
+    cv: CrossValidation,
+    data: TableData,
+    families: Mapping[str, Family],
+    make_shape: Callable[[int], Shape],
+    timeout: float | None,
+    *,
+    seed: int,
+    may_lack_classes: bool,
+) -> CrossValidation:
+    """Return the user's ``cv``; if it is None, the table is large and the time short, a splitter with one fold.
+
+    Parameters
+    ----------
+    cv : int, splitter, iterable or None
+    data : TableData
+    families : mapping of str to Family
+    make_shape : callable
+        From a number of rows to a `Shape`.
+    timeout : float or None
+        Seconds for the whole ``fit``.
+    seed : int
+    may_lack_classes : bool
+        Whether a fold's test rows can be scored without all classes.
+    """
+    n_rows = len(data.y)
+    if cv is not None or timeout is None or n_rows < HOLDOUT_ROWS or data.groups is not None or data.times is not None:
+        return cv
+    min_class_rows = 2 if may_lack_classes else 2 / HOLDOUT_SHARE
+    if data.classes is not None and np.unique(data.y, return_counts=True)[1].min() < min_class_rows:
+        return cv
+    cost_model = CostModel(families, make_shape, n_rows, MIN_FOLDS, compute_max_candidate_seconds(timeout, MIN_FOLDS))
+    typical = [make_typical_candidate(family, make_shape(n_rows)) for family in families.values()]
+    affordable = [candidate for candidate in typical if cost_model.is_affordable(candidate)]
+    seconds = sum(map(cost_model.estimate_seconds, affordable))
+    if len(affordable) >= min(MIN_AFFORDABLE_FAMILIES, len(typical)) and seconds <= MAX_TIME_OF_FIRST * timeout:
+        return cv
+    return make_holdout(seed, is_classification=data.classes is not None)
+
+
+def make_holdout(seed: int, *, is_classification: bool) -> Any:
+    """Make the splitter that holds out one share of the rows, stratified by class in classification."""
+    kind = StratifiedShuffleSplit if is_classification else ShuffleSplit
+    return kind(1, test_size=HOLDOUT_SHARE, random_state=seed)
 
 
 def sample_rows(
@@ -41,6 +95,7 @@ def sample_rows(
     *,
     seed: int,
     groups: np.ndarray | None = None,
+    n_folds: int = MIN_FOLDS,
 ) -> np.ndarray:
     """Return the rows that candidates are measured on: all, or a sample if the timeout is short for the table.
 
@@ -57,6 +112,8 @@ def sample_rows(
     seed : int
     groups : ndarray of int of shape (n_rows,) or None, default=None
         A sample has all rows of a group or none, and groups of every class.
+    n_folds : int, default=3
+        On how many folds candidates are measured.
 
     Returns
     -------
@@ -65,11 +122,13 @@ def sample_rows(
     """
     n_rows = len(y)
     is_classification = make_shape(n_rows).is_classifier
-    typical = [make_typical_candidate(family, make_shape(n_rows)) for family in families.values()]
-    max_seconds = compute_max_candidate_seconds(timeout)
+    boosters = {name: family for name, family in families.items() if family.rounds is not None}
+    needed, n_needed = (boosters, 1) if n_folds == 1 and boosters else (families, MIN_AFFORDABLE_FAMILIES)
+    typical = [make_typical_candidate(family, make_shape(n_rows)) for family in needed.values()]
+    max_seconds = compute_max_candidate_seconds(timeout, n_folds)
     while timeout is not None and n_rows > MIN_ROWS:
-        cost_model = CostModel(families, make_shape, n_rows, MIN_FOLDS, max_seconds)
-        if sum(map(cost_model.is_affordable, typical)) >= min(MIN_AFFORDABLE_FAMILIES, len(typical)):
+        cost_model = CostModel(families, make_shape, n_rows, n_folds, max_seconds)
+        if sum(map(cost_model.is_affordable, typical)) >= min(n_needed, len(typical)):
             break
         n_rows = max(MIN_ROWS, int(n_rows * 0.7))
     if n_rows >= len(y):

@@ -7,6 +7,7 @@ from sklearn.model_selection import KFold, ShuffleSplit
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.export import export_code
+from sklearn_autotune.selection import _tasks
 from tests.export.scripts import assert_same_predictions
 
 
@@ -46,6 +47,21 @@ def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
 
     with pytest.raises(ValueError, match=message):
         export_code(selector)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_of_a_large_table_models_are_fitted_on_the_rows_that_are_not_held_out(task, monkeypatch, predictions):
+    monkeypatch.setattr(_tasks, "HOLDOUT_ROWS", 300)
+    monkeypatch.setattr(_tasks, "MAX_TIME_OF_FIRST", 0.0)
+    table, values = load_diabetes(return_X_y=True, as_frame=True)
+    y = values if task == "regression" else (values > 140).astype(int)
+    linear = "ridge" if task == "regression" else "logistic"
+    selector = AutoModelSelector(task, [linear, "forest", "xgboost"], timeout=60, n_trials=4, random_state=0)
+
+    selector.fit(table, y)
+
+    assert selector.n_splits_ == 1
+    assert_same_predictions(predictions, selector, table, y)
 
 
 def test_a_class_that_some_folds_lack_is_refused():

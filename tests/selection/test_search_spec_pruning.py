@@ -6,7 +6,7 @@ import pytest
 
 from sklearn_autotune.evaluation import FoldScore, NoPruningState, Outcome
 from sklearn_autotune.pruning import FoldRacing
-from sklearn_autotune.selection._pruning_rule import FEW_ROWS, SelectionPruningRule
+from sklearn_autotune.selection._search_spec import FEW_ROWS, SelectionPruningRule
 
 N_FOLDS = 3
 

@@ -1,0 +1,174 @@
+"""Measures first candidates on growing parts of a large table, so that the best of them come first on all rows.
+
+On a million rows there is time for few candidates. On a part of the rows, each candidate gets the same few seconds:
+those that come far in them come far on all rows too. The next part has four times as many rows and fewer candidates.
+What is measured on a part only orders the candidates: it is not in the results.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from sklearn_autotune._compat import clock
+from sklearn_autotune._compat.sklearn import take_metadata_rows, take_rows
+from sklearn_autotune.evaluation import Fold, Outcome, WorkItem
+from sklearn_autotune.evaluation._base import average_folds
+from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.execution import ExecutionRequest, make_executor
+from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._cost_model import CostModel
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+
+__all__ = ["MIN_TRAINING_ROWS", "make_parts", "order_on_parts"]
+
+# Of a fold. With fewer rows, first candidates are quick enough on all of them.
+MIN_TRAINING_ROWS = 60_000
+
+# The parts, as shares of the training rows, and the test rows of a part.
+SHARES = (1 / 16, 1 / 4)
+MAX_TEST_ROWS = 20_000
+
+# The share of the timeout that each part takes, and how many candidates it has. A candidate's seconds for a row are
+# about the same on both.
+TIME_SHARES = (0.08, 0.14)
+N_CANDIDATES = (10, 3)
+
+# A family whose best candidate is behind the best one of all by more than this share of that score comes after the
+# second candidates of the others.
+MAX_DISTANCE = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class PartScore:
+    """A candidate's score on a part."""
+
+    candidate: Mapping[str, Any]
+    score: float
+
+
+def make_parts(cross_fit: CrossFitEvaluation, seed: int) -> list[CrossFitEvaluation]:
+    """Make evaluations with parts of the first fold's rows, the smallest first; none if the table is not large.
+
+    Parameters
+    ----------
+    cross_fit : CrossFitEvaluation
+    seed : int
+        A part's rows are drawn at random, by class in classification; if the folds follow time, the latest training
+        rows are taken.
+
+    Returns
+    -------
+    parts : list of CrossFitEvaluation
+        Each has a table of its own, with one fold.
+    """
+    fold = cross_fit.task.folds[0]
+    if len(fold.train) < MIN_TRAINING_ROWS:
+        return []
+    return [_make_part(cross_fit, fold, round(share * len(fold.train)), seed) for share in SHARES]
+
+
+def _make_part(cross_fit: CrossFitEvaluation, fold: Fold, n_rows: int, seed: int) -> CrossFitEvaluation:
+    train = _draw(cross_fit, fold.train, n_rows, seed)
+    test = _draw(cross_fit, fold.test, min(len(fold.test), MAX_TEST_ROWS), seed)
+    task, inner = cross_fit.task, cross_fit.inner
+    # Rows that do not follow time are not in the order of time: test rows come first.
+    rows = np.concatenate([train, test] if cross_fit.is_forward else [test, train])
+    places = np.arange(len(rows))
+    first, second = np.split(places, [len(train) if cross_fit.is_forward else len(test)])
+    pair = (first, second) if cross_fit.is_forward else (second, first)
+    part = replace(
+        task,
+        X=take_rows(task.X, rows),
+        y=task.y[rows],
+        folds=(Fold(0, *pair),),
+        fit_params=take_metadata_rows(task.X, params=task.fit_params, indices=rows),
+        score_params=take_metadata_rows(task.X, params=task.score_params, indices=rows),
+        row_keeper="this is a part of the rows",
+    )
+    return replace(cross_fit, task=part, inner=inner.take(rows), estimate_min_seconds=None)
+
+
+def _draw(cross_fit: CrossFitEvaluation, rows: np.ndarray, n_rows: int, seed: int) -> np.ndarray:
+    if n_rows >= len(rows):
+        return rows
+    if cross_fit.is_forward:
+        return rows[-n_rows:]
+    targets = cross_fit.targets[rows]
+    is_stratified = cross_fit.classes is not None and np.unique(targets, return_counts=True)[1].min() > 1
+    is_stratified = is_stratified and len(cross_fit.classes) <= min(n_rows, len(rows) - n_rows)  # type: ignore[arg-type]
+    drawn, _ = train_test_split(rows, train_size=n_rows, random_state=seed, stratify=targets if is_stratified else None)
+    return np.sort(drawn)
+
+
+def order_on_parts(
+    parts: Sequence[CrossFitEvaluation],
+    candidates: Sequence[Mapping[str, Any]],
+    cost_model: CostModel,
+    request: ExecutionRequest,
+    timeout: float,
+) -> list[Mapping[str, Any]]:
+    """Measure candidates on parts of the rows, and return all of them, the most promising first.
+
+    Those that no part has time for come after those that were measured.
+
+    Parameters
+    ----------
+    parts : sequence of CrossFitEvaluation
+        As `make_parts` returns them.
+    candidates : sequence of dict
+        In the order in which they are measured on the first part.
+    cost_model : CostModel
+        Says which candidates a part has no time for.
+    request : ExecutionRequest
+        Where and with which limits candidates are measured; its evaluation is not used.
+    timeout : float
+        Seconds for the whole ``fit``.
+    """
+    ordered = list(candidates)
+    for part, n_candidates, share in zip(parts, N_CANDIDATES, TIME_SHARES, strict=True):
+        scores = _measure_part(part, ordered, n_candidates, cost_model, request, share * timeout)
+        best = _order(scores)
+        ordered = [*best, *(candidate for candidate in ordered if candidate not in best)]
+    return ordered
+
+
+def _measure_part(
+    part: CrossFitEvaluation,
+    candidates: Sequence[Mapping[str, Any]],
+    n_candidates: int,
+    cost_model: CostModel,
+    request: ExecutionRequest,
+    seconds: float,
+) -> list[PartScore]:
+    """Measure candidates on a part of the rows; those that fail, or that there is no time for, are left out."""
+    n_rows, deadline = len(part.task.folds[0].train), clock.now() + seconds
+    part.max_candidate_seconds = seconds / n_candidates
+    affordable = [one for one in candidates if cost_model.can_end_in_time(one, n_rows, part.max_candidate_seconds)]
+    affordable = affordable[:n_candidates]
+    outcomes: dict[int, Outcome] = {}
+    with closing(make_executor(replace(request, evaluation=part))) as executor:
+        for number, candidate in enumerate(affordable):
+            executor.submit(WorkItem(number, number, len(affordable), candidate, deadline=deadline))
+        while len(outcomes) < len(affordable):
+            outcomes.update(executor.wait())
+    complete = {number: outcome for number, outcome in outcomes.items() if outcome.status == Status.COMPLETE}
+    return [PartScore(affordable[number], average_folds(outcome.folds, None)) for number, outcome in complete.items()]
+
+
+def _order(scores: Sequence[PartScore]) -> list[Mapping[str, Any]]:
+    """Order candidates: the best of each family, unless it is far behind; then the second ones, and so on."""
+    ranked = sorted(scores, key=lambda one: -one.score)
+    bests: dict[str, float] = {}
+    n_before: Counter[str] = Counter()
+    keys = []
+    for one in ranked:
+        family = one.candidate[FAMILY]
+        bests.setdefault(family, one.score)
+        keys.append((ranked[0].score - bests[family] > MAX_DISTANCE * abs(ranked[0].score), n_before[family]))
+        n_before[family] += 1
+    return [ranked[rank].candidate for rank in sorted(range(len(ranked)), key=keys.__getitem__)]
