@@ -18,6 +18,7 @@ from benchmarks.fits import add_regrets, counted
 from benchmarks.peers.searches import SEARCHES, halving_rungs, levels
 from benchmarks.problems import Problem
 from benchmarks.selection import section, without_lone_seeds
+from benchmarks.selection_large import LARGE_GROUPS, LARGE_TABLES
 from benchmarks.selection_slices import SLICE_GROUPS, SLICES
 from benchmarks.selection_tables import GROUPS, REGRESSION, SMALL, TABLES, hold_out
 from benchmarks.tabulated import FOLDS, Surrogate, Tabulated, X, Y, measure, names, surrogate
@@ -173,11 +174,12 @@ def test_each_table_of_the_selector_is_of_one_group_at_most():
     names = [name for group in GROUPS.values() for name in group]
 
     assert len(set(names)) == len(names)
-    assert set(names) <= set(TABLES) | set(SLICES)
+    assert set(names) <= set(TABLES) | set(SLICES) | set(LARGE_TABLES)
     assert len(REGRESSION) >= 16
     assert len(SMALL) >= 16
-    assert {len(group) for group in SLICE_GROUPS.values()} == {4}
+    assert {len(group) for group in (SLICE_GROUPS | LARGE_GROUPS).values()} == {4}
     assert sum(SLICE_GROUPS.values(), ()) == tuple(SLICES)
+    assert sum(LARGE_GROUPS.values(), ()) == tuple(LARGE_TABLES)
 
 
 @pytest.mark.parametrize("name", ["migraines", "rain", "pets"])
