@@ -450,7 +450,7 @@ class OptunaSearchCV(
         aim = make_aim(aims, self.refit, task.folds, self.limit_confidence)
         task = choose_thresholds(keep_rows(task, self.estimator, self.refit), self, routed, aims)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
-        space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
+        space = make_space(raw_space, self.estimator, task, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, n_trials, self.pruner, aim, resource=self.resource, factor=self.factor
