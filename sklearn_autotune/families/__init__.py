@@ -235,8 +235,9 @@ def _set_output_as_of(part: Any, others: list[Any]) -> list[Any]:
 
 def _may_leave_out_columns(part: Any) -> bool:
     """Whether a part is a step, other than the models, that may give fewer columns than it gets."""
-    is_kept = is_among(type(part), KEEPING_STEPS) or is_classifier(part) or is_regressor(part)
-    return not is_kept and hasattr(type(part), "transform")
+    if not hasattr(type(part), "transform") or is_among(type(part), KEEPING_STEPS):
+        return False
+    return not (is_classifier(part) or is_regressor(part))
 
 
 def _find_unset_parameters(part: Any) -> set[str]:
@@ -259,17 +260,18 @@ def find_parameter_prefix(family: Family, model: Any) -> str:
 
 
 def _describe_unknown_estimator(estimator: Any) -> str:
-    parts = [type(part) for _, part in iterate_parts(estimator, estimator.get_params(deep=True))]
-    names = [part.__name__ for part in parts]
+    parts = list(iterate_parts(estimator, estimator.get_params(deep=True)))
+    names = [type(part).__name__ for _, part in parts]
     inside = f" (with {', '.join(names[1:])} inside)" if len(names) > 1 else ""
-    known_steps = [name for name, part in zip(names, parts, strict=True) if find_known(part) is not None]
-    steps = f" {known_steps[0]} has one as a step: {{'its name': 'auto'}} searches it." if known_steps else ""
+    found = ((prefix.removesuffix("__"), part) for prefix, part in parts if prefix and find_known(type(part)))
+    hints = (f" A {type(part).__name__} is known as a step: {{{name!r}: 'auto'}} searches it." for name, part in found)
     models = [name.partition(".")[2] for one in KNOWN_MODELS for name in one.estimators]
     nearest = get_close_matches(names[-1], models, n=N_SUGGESTED, cutoff=0.0)
+    hint = next(hints, "")
     return (
         f"No space is known for {names[0]}{inside}, so param_distributions='auto' cannot be used. Of the "
         f"{len(models)} known models, {', '.join(nearest)} have the nearest names; all are listed in "
-        f"docs/guides/spaces.md.{steps} Write param_distributions yourself, for example {{'max_depth': [2, 4, 8]}}; "
+        f"docs/guides/spaces.md.{hint} Write param_distributions yourself, for example {{'max_depth': [2, 4, 8]}}; "
         "parameters of a step are written 'step__parameter'."
     )
 
