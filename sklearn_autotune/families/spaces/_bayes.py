@@ -18,22 +18,22 @@ def _make_discrete_space(shape: Shape) -> Branch:
     return space
 
 
-def _make_linear_discriminant_space(shape: Shape) -> Branch | list[Branch]:
-    """Make a branch for each kind of shrinkage; all of its solvers can transform, as the user's can."""
+# auto-sklearn: none, Ledoit and Wolf's, or 0-1. Few values, so that all are measured once. With less shrinkage than
+# this, a class with fewer rows than columns fails.
+SHRINKAGES = ("auto", 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+
+
+def _make_discriminant_space(shape: Shape) -> Branch | list[Branch]:
+    """Make a branch of the user's own solver, and one with shrinkage; its solver can transform if the user's can."""
     if shape.params.get("covariance_estimator") is not None:
         return {}
-    # auto-sklearn: none, Ledoit and Wolf's, or 0-1. Without shrinkage the solver "eigen" fails on collinear columns.
-    solver = "lsqr" if shape.params.get("solver") == "lsqr" else "eigen"
+    if "shrinkage" not in shape.params:  # quadratic discriminants in scikit-learn up to 1.7
+        return {"reg_param": FloatDistribution(1e-4, 1.0, log=True)}  # auto-sklearn: 0-1
+    solver = "lsqr" if shape.params["solver"] == "lsqr" else "eigen"
     return [
-        {"solver": [shape.params.get("solver", "svd")], "shrinkage": [shape.params.get("shrinkage")]},
-        {"solver": [solver], "shrinkage": ["auto"]},
-        {"solver": [solver], "shrinkage": FloatDistribution(1e-3, 1.0, log=True)},
+        {name: [shape.params[name]] for name in ("solver", "shrinkage")},
+        {"solver": [solver], "shrinkage": list(SHRINKAGES)},
     ]
-
-
-def _make_quadratic_discriminant_space(shape: Shape) -> Branch:
-    # auto-sklearn: 0-1. At 0, a class with fewer rows than columns fails.
-    return {"reg_param": FloatDistribution(1e-4, 1.0, log=True)}
 
 
 def _make_process_space(shape: Shape) -> Branch:
@@ -52,11 +52,8 @@ SPACES = (
         _make_discrete_space,
         known_good=({"alpha": 0.1}, {"alpha": 0.01}),
     ),
-    EstimatorSpace(("sklearn.LinearDiscriminantAnalysis",), _make_linear_discriminant_space),
     EstimatorSpace(
-        ("sklearn.QuadraticDiscriminantAnalysis",),
-        _make_quadratic_discriminant_space,
-        known_good=({"reg_param": 0.1}, {"reg_param": 0.5}),
+        ("sklearn.LinearDiscriminantAnalysis", "sklearn.QuadraticDiscriminantAnalysis"), _make_discriminant_space
     ),
     EstimatorSpace(("sklearn.GaussianProcessClassifier",), _make_process_space),
 )
