@@ -71,7 +71,7 @@ KEEPING_STEPS = (
 
 
 def auto_space(
-    estimator: Any, *, n_rows: int, n_columns: int | None = None, steps: bool | Collection[str] = False
+    estimator: Any, *, n_rows: int, n_columns: int | None = None, steps: bool | str | Collection[str] = False
 ) -> Branch | list[Branch]:
     """Compose the space of an estimator from the spaces of the parts that are known.
 
@@ -84,7 +84,7 @@ def auto_space(
         Rows of the smallest training part, on which the ranges depend.
     n_columns : int or None, default=None
         Columns of the table, which limit numbers of components and of selected columns; None if they are not known.
-    steps : bool or collection of str, default=False
+    steps : bool, str or collection of str, default=False
         Whether known steps in front of a model, such as imputers and vectorizers, are searched too. Names, written as
         in ``get_params``, are the only parts that are searched, each with all known models and steps inside it.
 
@@ -133,7 +133,7 @@ def auto_space(
             raise ValueError(_describe_unknown_estimator(estimator))
     else:
         known = []
-        for name in steps:
+        for name in [steps] if isinstance(steps, str) else steps:
             branches = list(_iterate_known_branches(estimator, n_rows, n_columns, with_steps=True, inside=name))
             if not branches:
                 raise ValueError(_describe_unknown_part(estimator, name))
@@ -183,8 +183,12 @@ def fill_auto(raw_space: Any, estimator: Any, *, n_rows: int, n_columns: int) ->
         return ready | given if isinstance(ready, dict) else [branch | given for branch in ready]
     if not isinstance(raw_space, list | tuple):
         return raw_space
-    filled = (fill_auto(branch, estimator, n_rows=n_rows, n_columns=n_columns) for branch in raw_space)
-    return [branch for one in filled for branch in (one if isinstance(one, list) else [one])]
+    filled: list[Any] = []
+    for branch in raw_space:
+        is_dict = isinstance(branch, Mapping)
+        one = fill_auto(branch, estimator, n_rows=n_rows, n_columns=n_columns) if is_dict else branch
+        filled += one if is_dict and isinstance(one, list) else [one]
+    return filled
 
 
 def find_known(kind: type, *, with_steps: bool = True) -> Family | EstimatorSpace | None:
@@ -195,6 +199,17 @@ def find_known(kind: type, *, with_steps: bool = True) -> Family | EstimatorSpac
     kind : type
     with_steps : bool, default=True
         Whether steps in front of a model count too.
+
+    Returns
+    -------
+    known : Family, EstimatorSpace or None
+
+    Examples
+    --------
+    >>> from sklearn.preprocessing import RobustScaler
+    >>> from sklearn.svm import SVC
+    >>> find_known(SVC), find_known(RobustScaler, with_steps=False) is None
+    (Family('svm'), True)
     """
     known = (*KNOWN_MODELS, *STEP_SPACES) if with_steps else KNOWN_MODELS
     return next((one for one in known if one.includes(kind)), None)

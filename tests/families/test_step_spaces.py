@@ -179,6 +179,16 @@ def test_a_dict_mixes_ready_spaces_of_parts_with_ranges_of_the_user():
         assert not any(name.startswith("simpleimputer") for name in branch)
 
 
+def test_one_part_may_be_named_by_a_text_alone():
+    assert auto_space(PIPELINE, n_rows=100, steps="svc") == auto_space(PIPELINE, n_rows=100, steps=["svc"])
+
+
+@pytest.mark.parametrize("written", [["auto"], ["svc"], [1]])
+def test_what_is_no_dict_in_a_list_is_refused_as_before(written):
+    with pytest.raises(TypeError, match="Parameter distribution is not a dict"):
+        OptunaSearchCV(PIPELINE, written).fit(X, Y)
+
+
 def test_each_of_several_dicts_may_ask():
     written = [{"svc": "auto"}, {"robustscaler": "auto", "svc__kernel": ["linear"]}]
 
