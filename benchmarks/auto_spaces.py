@@ -100,6 +100,10 @@ ABSOLUTE = {"QuantileRegressor", "RandomForestQuantileRegressor"}  # models of t
 POSITIVE = {"PoissonRegressor", "GammaRegressor", "TweedieRegressor"}
 
 
+def make(name):
+    return (MODELS | INSTALLED)[name][0]()
+
+
 def choose_scoring(name):
     return "d2_absolute_error_score" if name.rpartition(".")[2] in ABSOLUTE else None
 
@@ -108,10 +112,8 @@ def measure(name, table, seed, n_rows=None, n_candidates=N_CANDIDATES):
     """Return the scores of the default and of the search's winner on the rows that are held out."""
     warnings.simplefilter("ignore")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    make, most = (MODELS | INSTALLED)[name]
-    estimator = make()
-    X, y = read(table)
-    X, y = X[: n_rows or most], y[: n_rows or most]
+    estimator, most = make(name), n_rows or (MODELS | INSTALLED)[name][1]
+    X, y = (values[:most] for values in read(table))
     if name in POSITIVE:
         y = y - y.min() + 0.1
     stratify = y if is_classifier(estimator) else None
@@ -137,7 +139,7 @@ def measure(name, table, seed, n_rows=None, n_candidates=N_CANDIDATES):
 def list_runs(seeds):
     """List models, tables and seeds: each model has three tables, the next model the next ones."""
     names = [*MODELS, *(name for name in INSTALLED if find_spec(name.partition(".")[0]))]
-    kinds = {name: is_classifier((MODELS | INSTALLED)[name][0]()) for name in names}
+    kinds = {name: is_classifier(make(name)) for name in names}
     runs = []
     for kind, tables in ((True, CLASSIFICATION), (False, REGRESSION)):
         for number, name in enumerate(name for name in names if kinds[name] == kind):
@@ -160,8 +162,10 @@ def report(rows):
         tables = ", ".join(dict.fromkeys(row["problem"] for row in own))
         lines.append([name, f"{default.mean():.3f}", f"{auto.mean():.3f}", *count(auto - default), tables])
     n_failed = sum(row["failed"] for row in rows)
-    every = np.array([row["auto"] - row["default"] for row in rows])
-    lines.append(["**all**", "", "", *count(every), ""])
+    groups = {"classifiers": lambda kind: kind, "regressors": lambda kind: not kind, "all": lambda kind: True}
+    for group, includes in groups.items():
+        own = [row["auto"] - row["default"] for row in rows if includes(is_classifier(make(row["model"])))]
+        lines.append([f"**{group}**", "", "", *count(np.array(own)), ""])
     header = ["model", "default", '"auto"', "wins", "ties", "losses", "mean difference", "smallest", "tables"]
     return (
         f"# Ready spaces against defaults\n\n{environment('skglm', 'quantile-forest')}\n\n"
