@@ -149,9 +149,10 @@ def list_runs(seeds):
 
 
 def count(differences):
-    """Return wins, ties and losses, and the mean and the worst difference, as texts."""
+    """Return wins, ties and losses, and the mean, the median and the smallest difference as texts."""
     wins, losses = int((differences > TIE).sum()), int((differences < -TIE).sum())
-    return [wins, len(differences) - wins - losses, losses, f"{differences.mean():+.3f}", f"{differences.min():+.3f}"]
+    shown = [f"{value:+.3f}" for value in (differences.mean(), np.median(differences), differences.min())]
+    return [wins, len(differences) - wins - losses, losses, *shown]
 
 
 def report(rows):
@@ -166,7 +167,7 @@ def report(rows):
     for group, includes in groups.items():
         own = [row["auto"] - row["default"] for row in rows if includes(is_classifier(make(row["model"])))]
         lines.append([f"**{group}**", "", "", *count(np.array(own)), ""])
-    header = ["model", "default", '"auto"', "wins", "ties", "losses", "mean difference", "smallest", "tables"]
+    header = ["model", "default", '"auto"', "wins", "ties", "losses", "mean difference", "median", "smallest", "tables"]
     return (
         f"# Ready spaces against defaults\n\n{environment('skglm', 'quantile-forest')}\n\n"
         f"{len(rows)} searches of {N_CANDIDATES} candidates, of which {n_failed} failed. Scores of held-out rows, "
