@@ -272,7 +272,7 @@ def test_what_the_user_has_put_inside_stays():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
-    "name", ["sklearn.LinearSVC", "sklearn.DecisionTreeClassifier", "sklearn.LinearDiscriminantAnalysis"]
+    "name", ["sklearn.LinearSVC", "sklearn.BaggingClassifier", "sklearn.LinearDiscriminantAnalysis"]
 )
 def test_a_search_begins_with_the_estimators_own_parameters(name):
     X, y = load_iris(return_X_y=True)
