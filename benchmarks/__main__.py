@@ -34,6 +34,7 @@ PAGES = {
     "compliance": "each class as a scikit-learn estimator",
     "honesty": "the score that is reported on noise",
     "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
+    "auto_spaces": "ready spaces of single models against their defaults",
     "threshold": "thresholds chosen in the search and around its winner",
     "objectives": "several objectives and limits",
     "serving": "predicting and loading kept models",

@@ -1,4 +1,4 @@
-"""A new family or display needs one new file and one line in another; this is tested on a copy of the package.
+"""A new family, ready space or display needs one new file and one line in another, tested on a copy of the package.
 
 Other additions are tested elsewhere: an executor in execution/test_base.py, a storage in storage/test_base.py, a
 pruning rule in pruning/test_choose_rule.py, a library of boosters in _compat/test_boosters.py, and a tuned booster in
@@ -50,6 +50,25 @@ selector = AutoModelSelector(families=["tree"], n_trials=2, cv=3, random_state=0
 assert set(selector.leaderboard_["family"]) == {"tree"}
 """
 
+SPACE = """
+from sklearn_autotune.families._base import EstimatorSpace
+
+SPACES = (
+    EstimatorSpace(("sklearn.NearestCentroid",), lambda shape: {"shrink_threshold": [None, 0.1, 0.5]}),
+)
+"""
+
+USE_SPACE = """
+from sklearn.datasets import load_iris
+from sklearn.neighbors import NearestCentroid
+from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune.families import FAMILIES
+
+search = OptunaSearchCV(NearestCentroid(), "auto", cv=3, random_state=0).fit(*load_iris(return_X_y=True))
+assert {params["shrink_threshold"] for params in search.cv_results_["params"]} == {None, 0.1, 0.5}
+assert not any(family.includes(NearestCentroid) for family in FAMILIES)
+"""
+
 DISPLAY = """
 class CountDisplay:
     def __init__(self, *, n_candidates):
@@ -83,6 +102,14 @@ assert "CountDisplay" in plotting.__all__
             USE_FAMILY,
         ),
         (
+            "families/spaces/_centroids.py",
+            SPACE,
+            "families/spaces/__init__.py",
+            '            "_bayes.SPACES",\n',
+            '            "_centroids.SPACES",\n',
+            USE_SPACE,
+        ),
+        (
             "plotting/_count.py",
             DISPLAY,
             "plotting/__init__.py",
@@ -91,7 +118,7 @@ assert "CountDisplay" in plotting.__all__
             USE_DISPLAY,
         ),
     ],
-    ids=["family", "display"],
+    ids=["family", "space", "display"],
 )
 def test_one_file_and_one_line_are_enough(tmp_path, file, content, roll, before, line, program):
     copy = tmp_path / "sklearn_autotune"

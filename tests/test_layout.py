@@ -5,8 +5,8 @@ from pathlib import Path
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "sklearn_autotune"
 
-# Each file of these folders describes one family or draws one figure. A few files test all of them.
-SHEETS = ("families", "plotting")
+# Each file of these folders describes models or steps, or draws one figure. A few files test all of them.
+SHEETS = ("families", "spaces", "plotting")
 
 
 def test_every_module_has_a_test_file_of_its_name():

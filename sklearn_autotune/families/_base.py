@@ -1,10 +1,10 @@
-"""A family of models: its estimators, their search space, first settings and an estimate of fit times."""
+"""What is known of estimators: of a family its models, first settings and fit times, of any other one its space."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Branch", "ByRows", "Family", "Shape", "estimate_boosting_seconds"]
+__all__ = ["Branch", "ByRows", "EstimatorSpace", "Family", "Shape", "estimate_boosting_seconds", "is_among"]
 
 Branch = dict[str, Any]
 
@@ -39,6 +39,8 @@ class Shape:
         The number of columns that models of families with ``screens`` may get; None if they get all.
     generates : bool, default=False
         Whether models of families with ``generates`` may get generated columns.
+    min_columns : int or None, default=None
+        The number of columns that the estimator gets at least; None if that is not known.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class Shape:
     loss_level: float = 0.5
     n_screened_columns: int | None = None
     generates: bool = False
+    min_columns: int | None = None
 
     @property
     def cells(self) -> float:
@@ -73,6 +76,17 @@ class Shape:
     def divide_rows(self, divisor: int, *, max_value: int) -> int:
         """Divide the number of rows, rounding down, and limit the result to the range from 1 to ``max_value``."""
         return max(1, min(max_value, self.n_rows // divisor))
+
+    def add_own(self, name: str, *choices: Any) -> list[Any]:
+        """List the estimator's own value of a parameter, and after it the choices that differ from it.
+
+        Examples
+        --------
+        >>> Shape(100, True, {"min_df": 2}).add_own("min_df", 1, 2, 5)
+        [2, 1, 5]
+        """
+        own = self.params.get(name)
+        return [own, *(choice for choice in choices if type(choice) is not type(own) or choice != own)]
 
     def make_loss_space(
         self, names: Mapping[str, str], *, parameter: str, level_parameters: Mapping[str, str] | None = None
@@ -256,16 +270,58 @@ class Family:
         return shape if n_columns is None or not self.screens else replace(shape, n_columns=n_columns)
 
     def includes(self, kind: type) -> bool:
-        """Whether a class is one of this family's estimators, or a user's subclass of one.
+        """Whether a class is one of this family's estimators, or a user's subclass of one."""
+        return is_among(kind, self.estimators)
 
-        A subclass from the same package is another model: LogisticRegressionCV is a LogisticRegression, and
-        XGBRFClassifier an XGBClassifier, by inheritance only.
-        """
-        for ancestor in kind.__mro__:
-            if f"{_get_package(ancestor)}.{ancestor.__name__}" in self.estimators:
-                between = [cls for cls in kind.__mro__ if issubclass(cls, ancestor) and cls is not ancestor]
-                return all(_get_package(cls) != _get_package(ancestor) for cls in between)
-        return False
+
+@dataclass(frozen=True, slots=True)
+class EstimatorSpace:
+    """The ready space of estimators that are no family of `AutoModelSelector`.
+
+    Parameters
+    ----------
+    estimators : tuple of str
+        Top-level package and class, as in ``"sklearn.LinearSVC"``: named, not imported.
+    space : callable
+        Takes a `Shape` and returns ``param_distributions``: a dict, or a list of dicts if some parameters exist only
+        under conditions. An empty dict if there is nothing to search with the estimator's own parameters.
+    known_good : sequence of dict, default=()
+        Settings that `OptunaSearchCV` measures after the estimator's own parameters.
+    meanings : mapping of str to mapping, default={}
+        As of a `Family`.
+    make_replacements : callable or None, default=None
+        Takes a `Shape` and returns the estimators that may take the place of this one where it is a part of another.
+
+    Examples
+    --------
+    >>> bayes = EstimatorSpace(("sklearn.MultinomialNB",), lambda shape: {"alpha": [0.1, 1.0]})
+    >>> from sklearn.naive_bayes import GaussianNB, MultinomialNB
+    >>> bayes.includes(MultinomialNB), bayes.includes(GaussianNB)
+    (True, False)
+    """
+
+    estimators: tuple[str, ...]
+    space: Callable[[Shape], Branch | list[Branch]]
+    known_good: Sequence[Branch] = ()
+    meanings: Mapping[str, Mapping[Any, Any]] = field(default_factory=dict)
+    make_replacements: Callable[[Shape], list[Any]] | None = None
+
+    def includes(self, kind: type) -> bool:
+        """Whether a class is one of these estimators, or a user's subclass of one."""
+        return is_among(kind, self.estimators)
+
+
+def is_among(kind: type, estimators: tuple[str, ...]) -> bool:
+    """Whether a class is one of the named estimators, or a user's subclass of one.
+
+    A subclass from the same package is another model: LogisticRegressionCV is a LogisticRegression, and
+    XGBRFClassifier an XGBClassifier, by inheritance only.
+    """
+    for ancestor in kind.__mro__:
+        if f"{_get_package(ancestor)}.{ancestor.__name__}" in estimators:
+            between = [cls for cls in kind.__mro__ if issubclass(cls, ancestor) and cls is not ancestor]
+            return all(_get_package(cls) != _get_package(ancestor) for cls in between)
+    return False
 
 
 def _get_package(kind: type) -> str:

@@ -13,10 +13,10 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape
 
-__all__ = ["EXTRA_TREES", "FOREST", "count_trees"]
+__all__ = ["EXTRA_TREES", "FOREST", "MAX_FEATURES", "count_trees", "make_forest_space"]
 
 
-def _make_space(shape: Shape) -> Branch:
+def make_forest_space(shape: Shape) -> Branch:
     space: Branch = {
         # Probst et al. 2019, "Tunability": the parameter that matters most. FLAML: log 0.1-1, lower for many features.
         "max_features": FloatDistribution(0.05 if shape.is_classifier else 0.1, 1.0, log=True),
@@ -110,7 +110,7 @@ FOREST = Family(
     generates=True,
     aliases=("random_forest", "random_forests", "rf"),
     estimators=("sklearn.RandomForestClassifier", "sklearn.RandomForestRegressor"),
-    space=_make_space,
+    space=make_forest_space,
     make=_make_model,
     first=(
         {
@@ -134,7 +134,7 @@ EXTRA_TREES = Family(
     aliases=("extra_tree", "extremely_randomized_trees", "xt"),
     screens=True,
     estimators=("sklearn.ExtraTreesClassifier", "sklearn.ExtraTreesRegressor"),
-    space=_make_space,
+    space=make_forest_space,
     make=_make_extra_trees,
     first=(
         {

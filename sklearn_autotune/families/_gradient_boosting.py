@@ -7,14 +7,14 @@ from optuna.distributions import FloatDistribution, IntDistribution
 
 from sklearn_autotune.families._base import Branch, Family, Shape
 
-__all__ = ["GRADIENT_BOOSTING"]
+__all__ = ["GRADIENT_BOOSTING", "make_boosting_space"]
 
 
 # What `Shape` calls losses, and scikit-learn's gradient boosting.
 LOSSES = {"squared": "squared_error", "absolute": "absolute_error", "quantile": "quantile"}
 
 
-def _make_space(shape: Shape) -> Branch:
+def make_boosting_space(shape: Shape) -> Branch:
     space: Branch = {
         "learning_rate": FloatDistribution(0.01, 0.3, log=True),
         # hyperopt-sklearn: 2-5, mostly 3. Deeper trees cost more than they gain here.
@@ -61,7 +61,7 @@ GRADIENT_BOOSTING = Family(
     generates=True,
     screens=True,
     estimators=("sklearn.GradientBoostingClassifier", "sklearn.GradientBoostingRegressor"),
-    space=_make_space,
+    space=make_boosting_space,
     make=_make_model,
     first=({**TYPICAL_SETTINGS, "learning_rate": 0.05},),
     known_good=(

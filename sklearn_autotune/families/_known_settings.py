@@ -5,8 +5,8 @@ from typing import Any
 
 from sklearn.base import is_classifier
 
-from sklearn_autotune.families import FAMILIES, iterate_parts
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families import find_known, iterate_parts
+from sklearn_autotune.families._base import Branch, EstimatorSpace, Family, Shape
 
 __all__ = ["list_known_settings", "read_own_values"]
 
@@ -34,8 +34,8 @@ def read_own_values(estimator: Any, *, n_rows: int, n_columns: int) -> dict[str,
     ([3], ['scale', 0.25])
     """
     values = {name: [value] for name, value in estimator.get_params(deep=True).items()}
-    for prefix, family, shape in _iterate_known_parts(estimator, n_rows, n_columns):
-        for name, numbers in family.meanings.items():
+    for prefix, known, shape in _iterate_known_parts(estimator, n_rows, n_columns):
+        for name, numbers in known.meanings.items():
             own = values.setdefault(prefix + name, [None])
             if isinstance(own[0], str | int | None) and own[0] in numbers:
                 own.append(_evaluate(numbers[own[0]], shape))
@@ -68,19 +68,23 @@ def list_known_settings(estimator: Any, *, n_rows: int, n_columns: int) -> list[
     [{'ridge__alpha': 100.0}]
     """
     found: list[Branch] = []
-    for prefix, family, shape in _iterate_known_parts(estimator, n_rows, n_columns):
-        for setting in family.first if family.known_good is None else family.known_good:
+    for prefix, known, shape in _iterate_known_parts(estimator, n_rows, n_columns):
+        for setting in (
+            known.first if isinstance(known, Family) and known.known_good is None else known.known_good or ()
+        ):
             if setting:
                 found.append({prefix + name: _evaluate(value, shape) for name, value in setting.items()})
     return found
 
 
-def _iterate_known_parts(estimator: Any, n_rows: int, n_columns: int) -> Iterator[tuple[str, Family, Shape]]:
+def _iterate_known_parts(
+    estimator: Any, n_rows: int, n_columns: int
+) -> Iterator[tuple[str, Family | EstimatorSpace, Shape]]:
     for prefix, part in iterate_parts(estimator, estimator.get_params(deep=True)):
-        for family in FAMILIES:
-            if family.includes(type(part)):
-                params: Mapping[str, Any] = part.get_params(deep=False)
-                yield prefix, family, Shape(n_rows, is_classifier(part), params, n_columns=max(1, n_columns))
+        known = find_known(type(part))
+        if known is not None:
+            params: Mapping[str, Any] = part.get_params(deep=False)
+            yield prefix, known, Shape(n_rows, is_classifier(part), params, n_columns=max(1, n_columns))
 
 
 def _evaluate(value: Any, shape: Shape) -> Any:

@@ -13,7 +13,7 @@ from sklearn_autotune.proposals._first_candidates import make_first_candidates
 from sklearn_autotune.proposals._warm_start import PortfolioProposer, make_portfolio
 from sklearn_autotune.space._space import Space, is_measured_in_full
 
-__all__ = ["PORTFOLIO_ATTRIBUTE", "ProposalPlan", "plan_proposals"]
+__all__ = ["PORTFOLIO_ATTRIBUTE", "ProposalPlan", "count_columns", "plan_proposals"]
 
 MAX_KNOWN = 5  # of the estimator's own parameters and known settings; they do not depend on the number of trials
 TRIALS_PER_PORTFOLIO_CANDIDATE = 4
@@ -96,7 +96,7 @@ def plan_proposals(
     TypeError, ValueError, StudyStorageError
         If the earlier searches cannot be read.
     """
-    size = {"n_rows": min(len(fold.train) for fold in task.folds), "n_columns": _count_columns(task.X)}
+    size = {"n_rows": min(len(fold.train) for fold in task.folds), "n_columns": count_columns(task.X)}
     is_full_grid = is_measured_in_full(space, n_trials)
     known: Sequence[Candidate] = ()
     if isinstance(enqueue, str) and sampler is None and not is_full_grid:
@@ -110,6 +110,7 @@ def plan_proposals(
     return ProposalPlan(first, portfolio, known[1:], task.metric, space, n_trials)
 
 
-def _count_columns(X: object) -> int:
+def count_columns(X: object) -> int:
+    """Return the number of columns of a table, and 1 of anything else, such as a list of texts."""
     shape: tuple[int, ...] = np.shape(X) if isinstance(X, list) else getattr(X, "shape", ())
     return shape[1] if len(shape) > 1 else 1

@@ -78,7 +78,8 @@ class OptunaSearchCV(
           estimators are written ``step__parameter``.
         - list of dict: alternatives, each with its own parameters. The search chooses among them too.
         - callable: ``space(trial)`` returns the candidate as a dict, by ``trial.suggest_float`` and the like of Optuna.
-        - "auto": a space made for each known estimator in ``estimator``, which may be a Pipeline.
+        - "auto": a space made for each known model in ``estimator``, which may be a Pipeline. In a dict, "auto" for the
+          name of a part is the ready space of this part, such as a step in front of the model.
     param_grid : dict of lists or list of such dicts, default=None
         ``GridSearchCV``'s name for ``param_distributions``, which takes lists of values only. Give one of the two.
     n_trials : int or "auto", default="auto"
@@ -450,7 +451,7 @@ class OptunaSearchCV(
         aim = make_aim(aims, self.refit, task.folds, self.limit_confidence)
         task = choose_thresholds(keep_rows(task, self.estimator, self.refit), self, routed, aims)
         self.n_splits_, self.scorer_ = len(task.folds), get_scorers(scorer)
-        space = make_space(raw_space, self.estimator, task.folds, self.enqueue)
+        space = make_space(raw_space, self.estimator, task, self.enqueue)
         n_trials = choose_n_trials(self.n_trials, self.n_iter, raw_space, space, self.sampler)
         pruning_rule = choose_pruning_rule(
             space, self.scoring, self.refit, n_trials, self.pruner, aim, resource=self.resource, factor=self.factor

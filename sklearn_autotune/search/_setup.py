@@ -29,8 +29,9 @@ from sklearn_autotune.evaluation import (
 )
 from sklearn_autotune.evaluation._base import get_positions
 from sklearn_autotune.evaluation._row_values import RowKeeper, draw_kept_rows, read_row_metric
-from sklearn_autotune.families import auto_space
+from sklearn_autotune.families import fill_auto
 from sklearn_autotune.objectives._plan import ObjectivePlan, read_objectives
+from sklearn_autotune.proposals._plan import count_columns
 from sklearn_autotune.proposals._teller import Aim
 from sklearn_autotune.pruning import FoldRacingRule, PruningRequest, PruningRule, choose_rule
 from sklearn_autotune.pruning._subsamples import add_subsample
@@ -262,7 +263,7 @@ def warn_of_unfinished_grid(n_measured: int, n_trials: int, space: Space) -> Non
 def make_space(
     raw_space: RawSpace | Literal["auto"],
     estimator: Estimator,
-    folds: Sequence[Fold],
+    task: Task,
     enqueue: Sequence[Mapping[str, Any]] | Literal["auto"] | None,
 ) -> Space:
     """Read the space, and check it against the estimator before anything is fitted.
@@ -272,9 +273,8 @@ def make_space(
     ValueError, TypeError
         If the space cannot be read, does not fit the estimator, or does not contain one of the enqueued candidates.
     """
-    if isinstance(raw_space, str):
-        raw_space = auto_space(estimator, n_rows=min(len(fold.train) for fold in folds))
-    space = read_space(raw_space)
+    n_rows = min(len(fold.train) for fold in task.folds)
+    space = read_space(fill_auto(raw_space, estimator, n_rows=n_rows, n_columns=count_columns(task.X)))
     space.check(estimator)
     for candidate in () if enqueue is None or isinstance(enqueue, str) else enqueue:
         space.encode(candidate)

@@ -36,6 +36,8 @@ NOT_PAGES = {
     "sklearn_autotune.__version__",
     "sklearn_autotune.families.FAMILIES",  # a tuple
     # For rooms of this package.
+    "sklearn_autotune.families.fill_auto",
+    "sklearn_autotune.families.find_known",
     "sklearn_autotune.families.select_families",
     "sklearn_autotune.families.find_parameter_prefix",
     "sklearn_autotune.families.get_exclusion_reason",
