@@ -31,7 +31,7 @@ COLUMNS = {
 # What is installed in each environment. Those with names of versions are for older versions of a partner.
 ENVIRONMENTS = {
     "newest": (".[ecosystem]",),
-    "lightgbm-4.6": (".", "lightgbm==4.6.*", "scikit-learn<1.8", "pandas", "pytest>=8.4", "hypothesis"),
+    "lightgbm-4.6": (".", "lightgbm==4.6.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.0": (".", "xgboost==3.0.*", "pandas", "pytest>=8.4", "hypothesis"),
 }
 

@@ -37,6 +37,4 @@ class TestScikitSurvival(Claims):
 
         expected = case.fit(GridSearchCV(model, case.grid, cv=3))
         assert_same_tables(drop_times(search.cv_results_), drop_times(expected.cv_results_))
-        assert (
-            len(search.predict_survival_function(X)) == len(X) if hasattr(search, "predict_survival_function") else True
-        )
+        assert len(search.best_estimator_.estimator_.predict_survival_function(X)) == len(X)
