@@ -50,8 +50,8 @@ class Case:
 
     def search(self, **params):
         """An `OptunaSearchCV` of the whole grid, not fitted; ``params`` come instead of those of the case."""
-        given = {"cv": self.cv, "scoring": self.scoring, "pruner": None, "random_state": 0}
-        return OptunaSearchCV(self.estimator, **{"param_distributions": self.grid} | given | params)
+        own = {"estimator": self.estimator, "param_distributions": self.grid, "cv": self.cv, "scoring": self.scoring}
+        return OptunaSearchCV(**own | {"pruner": None, "random_state": 0} | params)
 
     def fit(self, search):
         return search.fit(self.X, self.y, **self.metadata)
