@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import venv
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -27,6 +28,9 @@ COLUMNS = {
     "test_ready_space": '`"auto"`',
     "test_html": "HTML",
 }
+
+# What `"auto"` says of estimators that it has no space for; not repeated on the page.
+NO_SPACE = "No space is known for"
 
 # What is installed in each environment. Those with names of versions are for older versions of a partner.
 ENVIRONMENTS = {
@@ -127,9 +131,19 @@ PARTNERS = (
         "test_regressors.py::TestQuantileForest",
         "Quantiles: `best_estimator_.predict`.",
     ),
-    Partner("NGBoost", "ngboost", "test_regressors.py::TestNGBoost", "The likelihood as score."),
+    Partner(
+        "NGBoost",
+        "ngboost",
+        "test_regressors.py::TestNGBoost",
+        "Give `scoring`, because its own score is a loss; give `Base` a `random_state`.",
+    ),
     Partner("interpret", "interpret", "test_regressors.py::TestInterpret", "Its processes inside those of the search."),
-    Partner("skglm", "skglm", "test_regressors.py::TestSkglm", "Penalties as choices."),
+    Partner(
+        "skglm",
+        "skglm",
+        "test_regressors.py::TestSkglm",
+        "`Lasso`; an estimator made of `datafit`, `penalty` and `solver` cannot be cloned.",
+    ),
     Partner(
         "scikit-survival",
         "scikit-survival",
@@ -145,7 +159,12 @@ PARTNERS = (
     Partner(
         "shap", "shap", "test_models.py::TestShap", "Explainers of `best_estimator_` and of `search.predict_proba`."
     ),
-    Partner("yellowbrick", "yellowbrick", "test_models.py::TestYellowbrick", "Visualizers of the search itself."),
+    Partner(
+        "yellowbrick",
+        "yellowbrick",
+        "test_models.py::TestYellowbrick",
+        "Visualizers with `force_model=True`; without it they take no estimator of scikit-learn 1.9.",
+    ),
     Partner(
         "MAPIE",
         "mapie",
@@ -159,8 +178,12 @@ PARTNERS = (
     Partner(
         "MLflow", "mlflow", "test_tools.py::TestMLflow", "Models logged and loaded; a search is one autologged run."
     ),
-    Partner("OmegaConf", "omegaconf", "test_tools.py::TestOmegaConf", "A configuration as grid."),
-    Partner("Hydra", "hydra-core", "test_tools.py::TestHydra", "A search made by `instantiate`."),
+    Partner(
+        "OmegaConf", "omegaconf", "test_tools.py::TestOmegaConf", "Lists as values; the grid itself has to be a dict."
+    ),
+    Partner(
+        "Hydra", "hydra-core", "test_tools.py::TestHydra", 'A search made by `instantiate` with `_convert_="all"`.'
+    ),
     Partner(
         "nbclient, papermill", "papermill", "test_tools.py::TestNotebook", "A notebook that fits and shows a search."
     ),
@@ -187,7 +210,7 @@ Each claim is run through `GridSearchCV` first:
 - **code**: `export_code` writes a script, and the model that it fits predicts the same.
 - **`"auto"`**: there is a ready space for the estimator.
 - **HTML**: a notebook shows the search.
-- **own**: how many of the claims in the note hold.
+- **own**: claims of this library alone, which the note names.
 
 *works*: the test passes. *refuses*: an error says what is not possible. *as there*: `GridSearchCV` fails in the same
 place. *fails*: a fault of this package.
@@ -254,9 +277,9 @@ def render_row(partner, found):
     version, scikit_learn = found["versions"]
     verdicts = dict(found["verdicts"])
     cells = [verdicts.pop(test, ("–", ""))[0] for test in COLUMNS]
-    ok = sum(verdict in ("works", "refuses") for verdict, _ in verdicts.values())
-    own = f"{ok} of {len(verdicts)}" if verdicts else "–"
-    return f"| {' | '.join([partner.title, version, scikit_learn, *cells, own, partner.note])} |"
+    own = Counter(verdict for verdict, _ in verdicts.values())
+    cells.append(", ".join(f"{number} {verdict}" for verdict, number in own.items()) or "–")
+    return f"| {' | '.join([partner.title, version, scikit_learn, *cells, partner.note])} |"
 
 
 def render(results):
@@ -266,21 +289,15 @@ def render(results):
 
 
 def render_reasons(results):
-    """Why `GridSearchCV` fails, and what is refused: once for each library."""
+    """What is refused, and why `GridSearchCV` fails: each message once for each library."""
     lines = []
     for partner in PARTNERS:
-        words = {}
-        for verdict, said in results.get(partner.title, {"verdicts": {}})["verdicts"].values():
-            if verdict in ("as there", "refuses"):
-                text = (
-                    said.removeprefix("GridSearchCV fails too: ")
-                    .removeprefix("refuses: ")
-                    .partition(". ")[0]
-                    .replace("|", "/")
-                )
-                words.setdefault(verdict, text[:160].strip())
-        if words:
-            lines.append(f"- {partner.title}: " + "; ".join(f"{verdict}: `{text}`" for verdict, text in words.items()))
+        said = {}
+        for verdict, words in results.get(partner.title, {"verdicts": {}})["verdicts"].values():
+            if verdict in ("as there", "refuses") and NO_SPACE not in words:
+                message = words.removeprefix("GridSearchCV fails too: ").removeprefix("refuses: ")
+                said.setdefault(message.partition(". ")[0][:200].strip().replace("`", "'"), verdict)
+        lines += [f"- {partner.title}, {verdict}: `{message}`" for message, verdict in said.items()]
     return ["", "## What errors say", "", *lines] if lines else []
 
 
