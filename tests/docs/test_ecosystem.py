@@ -2,16 +2,16 @@
 
 import re
 
-from tests.ecosystem.page import COLUMNS, ENVIRONMENTS, PAGE, PARTNERS, read_verdicts, render, render_row
+from tests.ecosystem.page import ENVIRONMENTS, PAGE, PARTNERS, read_verdicts, render, render_row
 
 ECOSYSTEM = PAGE.parents[2] / "tests" / "ecosystem"
 
 
 def read_rows():
-    """The cells of the table, by library."""
+    """The cells of both tables, by library."""
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[1:]]
-    return {cells[0]: cells[1:] for cells in rows}
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {cells[0]: cells[1:] for cells in rows if cells[0] != "library"}
 
 
 def test_every_class_of_tests_has_a_row():
@@ -23,12 +23,12 @@ def test_every_class_of_tests_has_a_row():
 
     assert classes == {partner.tests for partner in PARTNERS}
     assert {partner.environment for partner in PARTNERS} == set(ENVIRONMENTS)
-    assert list(read_rows()) == [partner.title for partner in PARTNERS]
+    assert set(read_rows()) == {partner.title for partner in PARTNERS}
 
 
 def test_no_row_has_a_fault_of_this_package():
     for title, cells in read_rows().items():
-        assert re.search("fails|not run", " ".join(cells[: 3 + len(COLUMNS)])) is None, title
+        assert re.search("fails|not run", " ".join(cells[2:-1])) is None, title
 
 
 REPORT = """<testsuites><testsuite>

@@ -204,7 +204,7 @@ all of them in one environment, except where the row names a version of its own.
 Each claim is run through `GridSearchCV` first:
 
 - **grid**: table, best parameters, predictions and warnings of a grid are those of `GridSearchCV`, to the last bit.
-- **racing**: candidates are stopped early, and `cross_validate` gives the scores of the winner again.
+- **racing**: `cross_validate` gives the scores of the winner of a search with racing again.
 - **`n_jobs=2`**: two processes give the table of one.
 - **copies**: a clone that is fitted again and a pickle predict the same.
 - **code**: `export_code` writes a script, and the model that it fits predicts the same.
@@ -214,6 +214,8 @@ Each claim is run through `GridSearchCV` first:
 
 *works*: the test passes. *refuses*: an error says what is not possible. *as there*: `GridSearchCV` fails in the same
 place. *fails*: a fault of this package.
+
+## Estimators, steps and tables
 """
 
 
@@ -273,19 +275,29 @@ def measure(partner, folder):
     return {"versions": read_versions(environment, partner.distribution), "verdicts": read_verdicts(report)}
 
 
-def render_row(partner, found):
-    version, scikit_learn = found["versions"]
+def render_row(partner, found, columns=COLUMNS):
+    """A line of the table with ``columns`` for the common claims."""
     verdicts = dict(found["verdicts"])
-    cells = [verdicts.pop(test, ("–", ""))[0] for test in COLUMNS]
+    cells = [verdicts.pop(test, ("–", ""))[0] for test in columns]
     own = Counter(verdict for verdict, _ in verdicts.values())
     cells.append(", ".join(f"{number} {verdict}" for verdict, number in own.items()) or "–")
-    return f"| {' | '.join([partner.title, version, scikit_learn, *cells, partner.note])} |"
+    return f"| {' | '.join([partner.title, *found['versions'], *cells, partner.note])} |"
+
+
+def render_table(results, columns):
+    """The table of partners that have the common claims, or of the others if there are no columns for them."""
+    heads = ["library", "version", "scikit-learn", *columns.values(), "own" if columns else "claims", "note"]
+    rows = [
+        render_row(partner, results[partner.title], columns)
+        for partner in PARTNERS
+        if partner.title in results and ("test_grid" in results[partner.title]["verdicts"]) == bool(columns)
+    ]
+    return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *rows]
 
 
 def render(results):
-    heads = ["library", "version", "scikit-learn", *COLUMNS.values(), "own", "note"]
-    rows = [render_row(partner, results[partner.title]) for partner in PARTNERS if partner.title in results]
-    return "\n".join([HEAD, f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *rows, *render_reasons(results), ""])
+    tools = ["", "## Folds, and what is done with a search", "", *render_table(results, {})]
+    return "\n".join([HEAD, *render_table(results, COLUMNS), *tools, *render_reasons(results), ""])
 
 
 def render_reasons(results):
@@ -304,14 +316,14 @@ def render_reasons(results):
 def main(arguments):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", nargs="*", help="titles of partners; all by default")
+    parser.add_argument("--only", nargs="*", help="titles of partners; all by default, none if no title follows")
     given = parser.parse_args(arguments)
     folder = given.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     stored = folder / "results.json"
     results = json.loads(stored.read_text()) if stored.exists() else {}
     for partner in PARTNERS:
-        if given.only and partner.title not in given.only:
+        if given.only is not None and partner.title not in given.only:
             continue
         make_environment(folder / partner.environment, ENVIRONMENTS[partner.environment])
         results[partner.title] = measure(partner, folder)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 
 class TestMLflow:
-    def test_the_search_and_its_model_are_logged_and_loaded(self, tmp_path, monkeypatch):
+    def test_the_search_and_its_model_are_logged_and_loaded(self, tmp_path):
         require("mlflow")
         import mlflow
 
@@ -34,9 +34,8 @@ class TestMLflow:
 
         search, X, _ = fit_pipeline()
         mlflow.set_tracking_uri(f"sqlite:///{tmp_path / 'runs.db'}")
-        mlflow.create_experiment("ecosystem", artifact_location=(tmp_path / "artifacts").as_uri())
-        mlflow.set_experiment("ecosystem")
-        with mlflow.start_run():
+        number = mlflow.create_experiment("ecosystem", artifact_location=(tmp_path / "artifacts").as_uri())
+        with mlflow.start_run(experiment_id=number):  # `set_experiment` would write into `os.environ`
             logged = [
                 mlflow.sklearn.log_model(model, name=name, serialization_format="cloudpickle", pip_requirements=[])
                 for name, model in {"search": search, "model": search.best_estimator_}.items()
