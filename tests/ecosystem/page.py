@@ -210,7 +210,7 @@ Each claim is run through `GridSearchCV` first:
 - **code**: `export_code` writes a script, and the model that it fits predicts the same.
 - **`"auto"`**: there is a ready space for the estimator.
 - **HTML**: a notebook shows the search.
-- **own**: claims of this library alone, which the note names.
+- **own**, **claims**: claims of this library alone, which the note names.
 
 *works*: the test passes. *refuses*: an error says what is not possible. *as there*: `GridSearchCV` fails in the same
 place. *fails*: a fault of this package.

@@ -47,7 +47,7 @@ class TestSkrub(Claims):
         X, y = make_mixed_data(categorical="str")
         model = tabular_pipeline(LogisticRegression(max_iter=500))
         grid = {
-            "tablevectorizer__high_cardinality": [StringEncoder(n_components=2), MinHashEncoder(n_components=2)],
+            "tablevectorizer__high_cardinality": [StringEncoder(2, random_state=0), MinHashEncoder(n_components=2)],
             "tablevectorizer__cardinality_threshold": [2],
             "logisticregression__C": [0.01, 1, 100],
         }
