@@ -56,7 +56,7 @@ def test_a_package_has_the_same_oldest_version_in_every_extra():
 
 
 def test_the_extra_all_has_every_extra_that_adds_something_to_the_package():
-    for_developers = {"all", "test", "docs", "bench", "demo"}
+    for_developers = {"all", "test", "docs", "bench", "demo", "ecosystem"}
 
     assert Requirement(EXTRAS["all"][0]).extras == set(EXTRAS) - for_developers
 

@@ -26,12 +26,30 @@ def check_names(names: Iterable[str], estimator: Estimator, parts: Mapping[str, 
     parts : mapping of str to object
         Parts of the estimator that are replaced first, in a clone.
     """
-    probe = clone(estimator)
+    probe = _clone_or_explain(estimator)
     for name in sorted(parts, key=lambda name: name.count("__")):
         _check_name(probe, name, {})
         probe.set_params(**{name: clone(parts[name], safe=False)})
     for name in names:
         _check_name(probe, name, parts)
+
+
+def _clone_or_explain(estimator: Estimator) -> Estimator:
+    """Clone an estimator; add to scikit-learn's error what to write if a list is why it cannot be cloned.
+
+    scikit-learn asks that ``get_params`` returns the object that the constructor was given. CatBoost 1.2 returns a
+    copy, and a copy of a tuple of strings or numbers is the tuple itself.
+    """
+    try:
+        cloned: Estimator = clone(estimator)
+        return cloned
+    except RuntimeError as error:
+        for name, value in estimator.get_params(deep=True).items():
+            parameter = name.rpartition("__")[2]
+            if isinstance(value, list) and str(error).endswith(f"parameter {parameter}"):
+                instead = f"{parameter}={tuple(value)!r}"
+                error.add_note(f"Its get_params returns a copy of the list. Write a tuple: {instead}.")
+        raise
 
 
 def _check_name(probe: Estimator, name: str, parts: Mapping[str, Any]) -> None:
