@@ -3,8 +3,8 @@
 ``python -m benchmarks.auto_spaces``: on half of a table's rows a search measures 30 candidates of the ready space, of
 which the first is the default. Its winner and the default are fitted on this half and scored on the other half: by
 accuracy, by the explained share of the variance, or by the share of the absolute error or of the deviance that the
-model's loss stands for. The candidates of discriminant analysis were changed after a first run on these tables; nothing else
-was chosen on them.
+model's loss stands for. The candidates of discriminant analysis were changed after a first run on these tables;
+nothing else was chosen on them.
 """
 
 import argparse

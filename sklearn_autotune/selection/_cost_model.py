@@ -120,8 +120,15 @@ class CostModel:
         return limit is not None and self._estimate_seconds_without_limit(candidate) > limit
 
     def get_correction_factor(self, name: str) -> float:
-        """Return the ratio of measured to estimated time; for a family not yet measured, the median of the others."""
-        return self.correction_factors.get(name, float(np.median(list(self.correction_factors.values()) or [1.0])))
+        """Return the ratio of measured to estimated time; for a family not yet measured, the median of the others.
+
+        Where nothing ends a fit that takes too long, this is 1 at least: early stopping makes boosters quick, and says
+        nothing of other models.
+        """
+        factor = float(np.median(list(self.correction_factors.values()) or [1.0]))
+        if name not in self.correction_factors and self.families[name].rounds is None:
+            factor = max(1.0, factor)
+        return self.correction_factors.get(name, factor)
 
     def estimate_refit_seconds(self, record: TrialRecord, n_rows: int) -> float:
         """Estimate the seconds of the final fit of a measured candidate."""

@@ -127,6 +127,7 @@ class EnsembleScorer:
         has_default_scoring: bool,
     ) -> None:
         self.cross_fit = cross_fit
+        self.second_layer = second_layer
         self.has_default_scoring = has_default_scoring
         folds = [fold.test for fold in cross_fit.task.folds]
         every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
@@ -141,7 +142,25 @@ class EnsembleScorer:
 
         Minus infinity if the task's scorer fails, or gives no finite number: such predictions are not chosen.
         """
-        rows = np.concatenate([self.rows[part] for part in parts])
+        return self._score_rows(prediction, np.concatenate([self.rows[part] for part in parts]))
+
+    def compute_sampling_error(self, blend: Blend) -> float:
+        """Compute how much higher a blend's score is on the rows of the parts than on all rows.
+
+        With 2 % of the rows in a class, the log loss of 20,000 rows has a standard error of 6 %.
+        """
+        folds = self.cross_fit.task.folds
+        if sum(map(len, self.rows)) == sum(len(fold.test) for fold in folds):
+            return 0.0
+        weights = np.array([weight for _, weight in blend.weighted_records])
+        collected = [self.second_layer.collect_predictions(record, self.cross_fit) for record in blend.records]
+        scores = [
+            self._score_rows(average_predictions([values[index] for values in collected], weights), fold.test)
+            for index, fold in enumerate(folds)
+        ]
+        return blend.score - float(np.mean(scores))
+
+    def _score_rows(self, prediction: np.ndarray, rows: np.ndarray) -> float:
         if not self.has_default_scoring:
             scored = self.cross_fit.score(prediction, rows)
             if scored.error is not None:
@@ -242,6 +261,7 @@ class BlendChoice:
         self.blends = blends if self.limits is None else [one for one in blends if self._is_allowed(one)] or [blend]
         is_first = blend.weights_key == blends[0].weights_key
         score, gain = (choice.score, choice.gain) if is_first else (blend.score, 0.0)
+        score -= self.scorer.compute_sampling_error(blend)
         # Each candidate has a score on its folds, even if the scorer fails on parts of them.
         score = score if isfinite(score) else average_fold_scores(blend.records[0].outcome)
         best = average_fold_scores(self.ranked[usable[0] if usable else 0].outcome)

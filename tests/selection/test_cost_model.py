@@ -60,6 +60,17 @@ def test_which_candidates_are_affordable(rounds, max_candidate_seconds, expected
     assert cost_model.is_affordable(make_first_candidates(family, shape(100))[0]) is expected
 
 
+@pytest.mark.parametrize(("rounds", "expected"), [("n_estimators", 0.5), (None, 1.0)])
+def test_a_quick_booster_makes_no_other_model_quick_that_nothing_would_end(rounds, expected):
+    families = {name: family(name, 2.0, rounds=rounds) for name in ("a", "b")}
+    cost_model = CostModel(families, shape, 100, N_FOLDS)
+
+    cost_model.update(record(0, "a", -0.5, seconds=1.0))
+
+    assert cost_model.get_correction_factor("a") == 0.5
+    assert cost_model.get_correction_factor("b") == expected
+
+
 def test_costs_are_those_of_a_candidates_own_settings():
     cost_model = CostModel({"boosted": boosting()}, shape, 100, N_FOLDS)
     slow, quick = ({FAMILY: "boosted", add_family_prefix("boosted", "learning_rate"): rate} for rate in (0.08, 0.16))

@@ -128,6 +128,21 @@ def test_of_many_rows_some_of_every_fold_are_scored_and_predictions_belong_to_th
     assert scorer.score(np.concatenate(scorer.predictions[0]), range(N_FOLDS)) == 0
 
 
+@pytest.mark.parametrize("has_default_scoring", [True, False])
+def test_the_score_of_the_choice_is_that_of_all_rows_even_if_it_was_made_on_some(has_default_scoring):
+    y = np.zeros(2 * MAX_ROWS)
+    is_far_off = np.arange(len(y)) % 8 == 0  # the choice is made on every second row, or every eighth: on none of these
+    cross_fit = make_cross_fit(
+        FAMILIES, np.zeros((len(y), 1)), y, cv=ShuffleSplit(1, test_size=len(y) - 9, random_state=0)
+    )
+    cross_fit.task.folds[0].test[:] = np.arange(9, len(y))
+    prediction = np.where(is_far_off, 3.0, 1.0)
+
+    chosen = choose([predicted(0, "a", cross_fit, prediction)], cross_fit, has_default_scoring=has_default_scoring)
+
+    assert chosen.score == pytest.approx(-root_mean_squared_error(y[9:], prediction[9:]))
+
+
 def test_there_is_time_without_a_deadline_and_none_after_it():
     cross_fit = make_regression()
     scorer = EnsembleScorer(
