@@ -28,10 +28,11 @@ def forker():
     forker.close()
 
 
-# More than eight seconds each; they run at night, and by `python -m benchmarks NAME --quick`.
+# More than five seconds each; they run at night, and by `python -m benchmarks NAME --quick`.
 SLOW = {
-    *("anytime", "compliance", "defaults", "honesty", "objectives", "overhead", "prefix", "samplers", "selection"),
-    *("selection_budget", "threshold", "warm_start", "xgboost", "xgboost_budget", "xgboost_cost"),
+    *("anytime", "auto_spaces", "compliance", "defaults", "fits", "honesty", "objectives", "overhead", "prefix"),
+    *("samplers", "selection", "selection_budget", "serving", "threshold", "warm_start", "xgboost"),
+    *("xgboost_budget", "xgboost_cost"),
 }
 
 

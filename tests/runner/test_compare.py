@@ -19,6 +19,7 @@ from sklearn_autotune.runner._config import ConfigError, read_config
 from sklearn_autotune.runner._data import read_run_data
 from sklearn_autotune.runner._scores import make_run_scorer
 from sklearn_autotune.runner._search import make_search
+from tests.faults.nightly import at_night
 
 ROOT = Path(__file__).parents[2]
 NO_REPORT = "output: {report: false}\n"
@@ -268,6 +269,7 @@ def test_progress_is_lines_in_a_log_and_json_is_for_machines(write, capsys):
     assert capsys.readouterr() == ("", "")
 
 
+@at_night
 def test_ctrl_c_ends_with_130_and_leaves_nothing(write, tmp_path):
     path = write("model_type: random_forest\nn_trials: 10\ncv: 2\ncompare: {methods: [optuna], cv: 5}\n")
     command = [sys.executable, "-m", "sklearn_autotune", "compare", str(path)]
