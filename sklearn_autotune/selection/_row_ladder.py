@@ -38,8 +38,8 @@ MAX_TEST_ROWS = 20_000
 TIME_SHARES = (0.08, 0.14)
 N_CANDIDATES = (10, 3)
 
-# A family whose best candidate is behind the best one of all by more than this share of that score comes after the
-# second candidates of the others.
+# A family whose best candidate is behind the best one of all by more than this share of that score comes after all
+# candidates of the others.
 MAX_DISTANCE = 0.25
 
 
@@ -114,7 +114,8 @@ def order_on_parts(
 ) -> list[Mapping[str, Any]]:
     """Measure candidates on parts of the rows, and return all of them, the most promising first.
 
-    Those that no part has time for come after those that were measured.
+    After those that were measured come the others of families that did well, and then families that are far behind or
+    that no part has time for.
 
     Parameters
     ----------
@@ -132,8 +133,12 @@ def order_on_parts(
     ordered = list(candidates)
     for part, n_candidates, share in zip(parts, N_CANDIDATES, TIME_SHARES, strict=True):
         scores = _measure_part(part, ordered, n_candidates, cost_model, request, share * timeout)
-        best = _order(scores)
-        ordered = [*best, *(candidate for candidate in ordered if candidate not in best)]
+        if part is parts[0]:
+            ordered = _order(ordered, scores)
+        else:
+            measured = [one.candidate for one in scores]
+            best = _order(measured, scores)
+            ordered = [*best, *(candidate for candidate in ordered if candidate not in measured)]
     return ordered
 
 
@@ -160,15 +165,22 @@ def _measure_part(
     return [PartScore(affordable[number], average_folds(outcome.folds, None)) for number, outcome in complete.items()]
 
 
-def _order(scores: Sequence[PartScore]) -> list[Mapping[str, Any]]:
-    """Order candidates: the best of each family, unless it is far behind; then the second ones, and so on."""
+def _order(candidates: Sequence[Mapping[str, Any]], scores: Sequence[PartScore]) -> list[Mapping[str, Any]]:
+    """Order candidates by scores that some of them have: the best of each family, then the second ones, and so on."""
     ranked = sorted(scores, key=lambda one: -one.score)
-    bests: dict[str, float] = {}
+    measured = [one.candidate for one in ranked]
+    best_of = {one.candidate[FAMILY]: one.score for one in reversed(ranked)}
+    near = [name for name in dict.fromkeys(one[FAMILY] for one in measured) if not _is_far(best_of[name], ranked[0])]
     n_before: Counter[str] = Counter()
-    keys = []
-    for one in ranked:
-        family = one.candidate[FAMILY]
-        bests.setdefault(family, one.score)
-        keys.append((ranked[0].score - bests[family] > MAX_DISTANCE * abs(ranked[0].score), n_before[family]))
+    groups: dict[int, list[tuple[int, int, Mapping[str, Any]]]] = {group: [] for group in range(4)}
+    for position, candidate in enumerate([*measured, *(one for one in candidates if one not in measured)]):
+        family = candidate[FAMILY]
+        group = (0 if position < len(measured) else 1) if family in near else 2 if position < len(measured) else 3
+        rank = near.index(family) if group == 1 else position
+        groups[group].append((n_before[family], rank, candidate))
         n_before[family] += 1
-    return [ranked[rank].candidate for rank in sorted(range(len(ranked)), key=keys.__getitem__)]
+    return [candidate for group in groups.values() for *_, candidate in sorted(group, key=lambda entry: entry[:2])]
+
+
+def _is_far(score: float, best: PartScore) -> bool:
+    return best.score - score > MAX_DISTANCE * abs(best.score)

@@ -132,6 +132,18 @@ def test_the_best_of_each_family_come_first_and_a_family_far_behind_after_second
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.FitFailedWarning")
+def test_what_was_not_measured_comes_after_that_of_its_family_and_before_families_far_behind():
+    many = [3.0, *(10.0**-power for power in range(2, 2 + N_CANDIDATES[0]))]
+
+    ordered = order(
+        [make_family("far", [1e4, 1e5]), make_family("slow", [1.0], seconds=100.0), make_family("many", many)]
+    )
+
+    assert {name for name, _ in ordered[: len(many)]} == {"many"}
+    assert ordered[len(many) - 3 :] == [*(("many", smoothing) for smoothing in many[-3:]), *ordered[len(many) :]]
+    assert ordered[len(many) :] == [("far", 1e4), ("far", 1e5), ("slow", 1.0)]
+
+
 def test_a_candidate_that_fails_comes_after_those_with_a_score():
     assert order([make_family("failing", [1.0], Failing), make_family("fitted", [1.0])]) == [
         ("fitted", 1.0),
