@@ -126,9 +126,8 @@ class CostModel:
         nothing of other models.
         """
         factor = float(np.median(list(self.correction_factors.values()) or [1.0]))
-        if name not in self.correction_factors and self.families[name].rounds is None:
-            factor = max(1.0, factor)
-        return self.correction_factors.get(name, factor)
+        is_cut = name in self.families and self.families[name].rounds is not None
+        return self.correction_factors.get(name, factor if is_cut else max(1.0, factor))
 
     def estimate_refit_seconds(self, record: TrialRecord, n_rows: int) -> float:
         """Estimate the seconds of the final fit of a measured candidate."""
