@@ -35,7 +35,7 @@ from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
 from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
 from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
-from sklearn_autotune.selection._row_ladder import make_parts, order_on_parts
+from sklearn_autotune.selection._row_ladder import has_parts, make_parts, order_on_parts
 from sklearn_autotune.selection._schedule import make_schedule
 from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
@@ -338,8 +338,8 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         measured = MeasuredCandidates(cost_model, make_single_check(costs, limits), artifacts)
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
         spec = make_search_spec(self, cross_fit, schedule, measured, groups, (SECOND_LAYER, FINAL_FIT))
-        if self.timeout is not None and limits is None and (parts := make_parts(cross_fit, seed)):
-            candidates = schedule.first_candidates
+        if self.timeout is not None and limits is None and has_parts(cross_fit):
+            parts, candidates = make_parts(cross_fit, seed), schedule.first_candidates
             schedule.reorder(order_on_parts(parts, candidates, cost_model, spec.execution, self.timeout))
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)

@@ -6,7 +6,7 @@ What is measured on a part only orders the candidates: it is not in the results.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,7 +24,7 @@ from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 
-__all__ = ["MIN_TRAINING_ROWS", "make_parts", "order_on_parts"]
+__all__ = ["MIN_TRAINING_ROWS", "has_parts", "make_parts", "order_on_parts"]
 
 # Of a fold. With fewer rows, first candidates are quick enough on all of them.
 MIN_TRAINING_ROWS = 60_000
@@ -51,8 +51,13 @@ class PartScore:
     score: float
 
 
-def make_parts(cross_fit: CrossFitEvaluation, seed: int) -> list[CrossFitEvaluation]:
-    """Make evaluations with parts of the first fold's rows, the smallest first; none if the table is not large.
+def has_parts(cross_fit: CrossFitEvaluation) -> bool:
+    """Whether the table is so large that candidates are ordered on parts of its rows."""
+    return len(cross_fit.task.folds[0].train) >= MIN_TRAINING_ROWS
+
+
+def make_parts(cross_fit: CrossFitEvaluation, seed: int) -> Iterator[CrossFitEvaluation]:
+    """Make evaluations with parts of the first fold's rows, the smallest first, each when it is its turn.
 
     Parameters
     ----------
@@ -61,15 +66,14 @@ def make_parts(cross_fit: CrossFitEvaluation, seed: int) -> list[CrossFitEvaluat
         A part's rows are drawn at random, by class in classification; if the folds follow time, the latest training
         rows are taken.
 
-    Returns
-    -------
-    parts : list of CrossFitEvaluation
-        Each has a table of its own, with one fold.
+    Yields
+    ------
+    part : CrossFitEvaluation
+        It has a table of its own, with one fold.
     """
     fold = cross_fit.task.folds[0]
-    if len(fold.train) < MIN_TRAINING_ROWS:
-        return []
-    return [_make_part(cross_fit, fold, round(share * len(fold.train)), seed) for share in SHARES]
+    for share in SHARES:
+        yield _make_part(cross_fit, fold, round(share * len(fold.train)), seed)
 
 
 def _make_part(cross_fit: CrossFitEvaluation, fold: Fold, n_rows: int, seed: int) -> CrossFitEvaluation:
@@ -106,7 +110,7 @@ def _draw(cross_fit: CrossFitEvaluation, rows: np.ndarray, n_rows: int, seed: in
 
 
 def order_on_parts(
-    parts: Sequence[CrossFitEvaluation],
+    parts: Iterable[CrossFitEvaluation],
     candidates: Sequence[Mapping[str, Any]],
     cost_model: CostModel,
     request: ExecutionRequest,
@@ -119,8 +123,8 @@ def order_on_parts(
 
     Parameters
     ----------
-    parts : sequence of CrossFitEvaluation
-        As `make_parts` returns them.
+    parts : iterable of CrossFitEvaluation
+        Those of `make_parts`.
     candidates : sequence of dict
         In the order in which they are measured on the first part.
     cost_model : CostModel
@@ -131,9 +135,10 @@ def order_on_parts(
         Seconds for the whole ``fit``.
     """
     ordered = list(candidates)
-    for part, n_candidates, share in zip(parts, N_CANDIDATES, TIME_SHARES, strict=True):
-        scores = _measure_part(part, ordered, n_candidates, cost_model, request, share * timeout)
-        if part is parts[0]:
+    for index, part in enumerate(parts):
+        seconds = TIME_SHARES[index] * timeout
+        scores = _measure_part(part, ordered, N_CANDIDATES[index], cost_model, request, seconds)
+        if index == 0:
             ordered = _order(ordered, scores)
         else:
             measured = [one.candidate for one in scores]

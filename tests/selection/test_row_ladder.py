@@ -17,6 +17,7 @@ from sklearn_autotune.selection._row_ladder import (
     MAX_TEST_ROWS,
     MIN_TRAINING_ROWS,
     N_CANDIDATES,
+    has_parts,
     make_parts,
     order_on_parts,
 )
@@ -36,7 +37,7 @@ def test_parts_have_a_sixteenth_and_a_quarter_of_the_training_rows_and_rows_of_t
     cross_fit = make_evaluation()
     whole = cross_fit.task.folds[0]
 
-    parts = make_parts(cross_fit, seed=0)
+    parts = list(make_parts(cross_fit, seed=0))
 
     assert [len(part.task.folds[0].train) for part in parts] == [4500, 18_000]
     for part in parts:
@@ -78,7 +79,8 @@ def test_a_part_has_the_latest_training_rows_if_folds_follow_time():
 def test_a_table_that_is_not_large_has_no_parts():
     few = slice(MIN_TRAINING_ROWS)
 
-    assert make_parts(make_evaluation(X=X[few], y=CLASSES[few]), seed=0) == []
+    assert has_parts(make_evaluation())
+    assert not has_parts(make_evaluation(X=X[few], y=CLASSES[few]))
 
 
 # -- the order ---------------------------------------------------------------------------------------------------------
