@@ -166,7 +166,8 @@ def test_a_rule_is_repeated_on_resampled_rows():
     assert ruled.best_score_ < best.best_score_
     assert 0 <= rule_bias < bias
     assert np.ptp(ruled.corrected_interval_) > 0
-    assert read(ruled) == read(pickle.loads(pickle.dumps(ruled)))
+    # A copy has the same rows at other places in memory, where NumPy may add them in another order.
+    np.testing.assert_allclose(np.hstack(read(ruled)), np.hstack(read(pickle.loads(pickle.dumps(ruled)))), rtol=1e-12)
 
 
 def test_a_default_that_always_stays_has_not_been_chosen_by_chance():
