@@ -154,7 +154,8 @@ PARTNERS = (
         "array API",
         "array-api-strict",
         "test_tools.py::TestArrayAPI",
-        "`SCIPY_ARRAY_API=1`, `array_api_dispatch=True`.",
+        '`SCIPY_ARRAY_API=1`, `array_api_dispatch=True`. Of discriminant analysis, scikit-learn has only `solver="svd"` '
+        "for such arrays: candidates with another one fail.",
     ),
     Partner(
         "shap", "shap", "test_models.py::TestShap", "Explainers of `best_estimator_` and of `search.predict_proba`."
@@ -171,7 +172,12 @@ PARTNERS = (
         "test_models.py::TestMapie",
         "Intervals around a fitted search, or with a search on each fold.",
     ),
-    Partner("ONNX", "skl2onnx", "test_models.py::TestOnnx", "`skl2onnx` converts `best_estimator_`."),
+    Partner(
+        "ONNX",
+        "skl2onnx",
+        "test_models.py::TestOnnx",
+        "`skl2onnx` converts `best_estimator_`, and searches after `register_onnx_converters()`.",
+    ),
     Partner("treelite", "treelite", "test_models.py::TestTreelite", "Trees of `best_estimator_`."),
     Partner("skops", "skops", "test_models.py::TestSkops", "`deployed_model()` needs no trust in Optuna."),
     Partner("cloudpickle", "cloudpickle", "test_models.py::TestCloudpickle", "Classes of a script."),

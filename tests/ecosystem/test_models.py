@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from tests.ecosystem.claims import first_line, skip_as_there
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
+from tests.ecosystem.claims import first_line, make_data, skip_as_there
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -119,12 +120,12 @@ class TestMapie:
         assert sets[np.arange(len(y)), y, 0].mean() >= 0.85
 
 
-def assert_converted(model, X):
+def assert_converted(model, X, **settings):
     import onnxruntime
     import skl2onnx
 
     rows = X.astype(np.float32)
-    converted = skl2onnx.to_onnx(model, rows[:1], options={"zipmap": False})
+    converted = skl2onnx.to_onnx(model, rows[:1], options={"zipmap": False}, **settings)
     session = onnxruntime.InferenceSession(converted.SerializeToString(), providers=["CPUExecutionProvider"])
     np.testing.assert_array_equal(session.run(None, {"X": rows})[0], model.predict(rows))
 
@@ -137,18 +138,35 @@ class TestOnnx:
         search, X, _ = fit_forest()
         assert_converted(search.best_estimator_, X)
 
-    def test_the_search_itself_is_refused(self, record_property):
-        """skl2onnx has a converter for `GridSearchCV` by its class."""
+    def test_the_search_itself_is_converted_once_registered(self):
+        """As a `GridSearchCV` is, for which skl2onnx has a converter."""
         require("skl2onnx", "onnxruntime")
-        from skl2onnx.common.exceptions import MissingShapeCalculator
-
+        from sklearn_autotune.export import register_onnx_converters
         from tests.ecosystem.fitted import fit_forest
 
-        search, X, _ = fit_forest(by=GridSearchCV)
-        assert_converted(search, X)
-        search, X, _ = fit_forest()
-        with pytest.raises(MissingShapeCalculator) as caught:
+        register_onnx_converters()
+        for by in (GridSearchCV, OptunaSearchCV):
+            search, X, _ = fit_forest(by=by)
             assert_converted(search, X)
+
+    def test_tuned_xgboost_is_converted(self):
+        require("skl2onnx", "onnxruntime", "onnxmltools")
+        from sklearn_autotune.export import register_onnx_converters
+
+        register_onnx_converters()
+        X, y = make_data(names=False)
+        search = TunedXGBClassifier(n_trials=2, cv=3, random_state=0).fit(X.astype(np.float32), y)
+        assert_converted(search, X, target_opset={"": 21, "ai.onnx.ml": 3})
+
+    def test_auto_model_selector_is_refused(self, record_property):
+        require("skl2onnx", "onnxruntime")
+        from sklearn_autotune.export import register_onnx_converters
+
+        register_onnx_converters()
+        X, y = make_data(names=False)
+        selector = AutoModelSelector(families=["logistic"], n_trials=1, random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match="AutoModelSelector cannot be converted to ONNX") as caught:
+            assert_converted(selector, X)
         record_property("verdict", f"refuses: {first_line(caught.value)}")
 
 
