@@ -154,8 +154,8 @@ PARTNERS = (
         "array API",
         "array-api-strict",
         "test_tools.py::TestArrayAPI",
-        '`SCIPY_ARRAY_API=1`, `array_api_dispatch=True`. Of discriminant analysis, scikit-learn has only `solver="svd"` '
-        "for such arrays: candidates with another one fail.",
+        "`SCIPY_ARRAY_API=1`, `array_api_dispatch=True`. Of discriminant analysis, scikit-learn has only "
+        '`solver="svd"` for such arrays: candidates with another one fail.',
     ),
     Partner(
         "shap", "shap", "test_models.py::TestShap", "Explainers of `best_estimator_` and of `search.predict_proba`."
