@@ -5,6 +5,7 @@ module only. The tests read the imports from the source code, also inside functi
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ DOORS = {
     "joblib": None,
     "loky": None,
     "distributed": None,
+    "skl2onnx": "_compat/optional.py",
 }
 
 HEAVY = ("xgboost", "matplotlib", "plotly", "mlflow", "dask", "distributed", "rustuna")
@@ -109,7 +111,10 @@ def module_of(path):
 
 
 def uses(source):
-    """Return all dotted names that a source imports (``a.b`` for ``from a import b``), and their attributes."""
+    """Return all dotted names that a source imports (``a.b`` for ``from a import b``), and their attributes.
+
+    A text that is passed to a function with "import" in its name is an import too.
+    """
     tree = ast.parse(source)
     local_names, found = {}, []
     for node in ast.walk(tree):
@@ -131,6 +136,9 @@ def uses(source):
                 inner = inner.value
             if isinstance(inner, ast.Name) and inner.id in local_names:
                 found.append(Use(".".join([local_names[inner.id], *reversed(parts)]), node.lineno))
+        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            found += [Use(text, node.lineno) for text in texts if re.fullmatch(r"\w+(\.\w+)*", text)]
     return found
 
 
@@ -304,6 +312,7 @@ def test_the_checks_find_the_private_names_in_compat():
 
     assert len(private_uses(read(door), "sklearn")) > 5
     assert private_attributes(read(door))
+    assert private_uses(read(ROOT / DOORS["skl2onnx"]), "skl2onnx")
 
 
 # -- what an import costs ------------------------------------------------------------------------------------------

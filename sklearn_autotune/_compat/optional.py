@@ -1,12 +1,16 @@
-"""Import optional packages, with an error that says what to install, and find the installed versions."""
+"""Import optional packages, with an error that says what to install, and find the installed versions.
+
+The private names of optional packages are imported here.
+"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, requires, version
 from types import ModuleType
+from typing import Any
 
-__all__ = ["format_install_command", "get_versions", "import_optional"]
+__all__ = ["format_install_command", "get_versions", "import_onnx_parser", "import_optional"]
 
 OTHER_NAMES = {"xgboost": "xgboost-cpu"}  # distributions that contain the same module
 
@@ -40,6 +44,28 @@ def import_optional(package: str, purpose: str) -> ModuleType:
     except ImportError as error:
         name = package.partition(".")[0]
         raise ImportError(f"{purpose} needs {name}: pip install {name}") from error
+
+
+def import_onnx_parser(purpose: str) -> Callable[..., Any]:
+    """Import the function by which skl2onnx calls the parser of a model; no public module has it.
+
+    Parameters
+    ----------
+    purpose : str
+        As of `import_optional`.
+
+    Returns
+    -------
+    parse : callable
+        ``parse(scope, model, inputs, custom_parsers=None)`` returns the outputs of the model.
+
+    Raises
+    ------
+    ImportError
+        If skl2onnx is not installed.
+    """
+    parse: Callable[..., Any] = import_optional("skl2onnx._parse", purpose).parse_sklearn
+    return parse
 
 
 def format_install_command(extra: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.optional import import_onnx_parser, import_optional
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.search._delegation import require_refit
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
@@ -70,7 +70,7 @@ def register_onnx_converters() -> None:
     >>> [output.name for output in model.graph.output]
     ['label', 'probabilities']
     """
-    skl2onnx, shapes = _import_skl2onnx(), _import_skl2onnx(".common.shape_calculator")
+    skl2onnx, shapes = _import(), _import("skl2onnx.common.shape_calculator")
     _register_xgboost(skl2onnx, shapes)
     update = skl2onnx.update_registered_converter
     update(
@@ -92,8 +92,8 @@ def register_onnx_converters() -> None:
     update(AutoModelSelector, name, _refuse, _refuse_to_convert, parser=_refuse_to_parse, overwrite=True)
 
 
-def _import_skl2onnx(part: str = "") -> Any:
-    return import_optional(f"skl2onnx{part}", PURPOSE)
+def _import(module: str = "skl2onnx") -> Any:
+    return import_optional(module, PURPOSE)
 
 
 def _name(search: type) -> str:
@@ -122,8 +122,7 @@ def _parse_winner(scope: Any, model: Any, inputs: Any, custom_parsers: Any = Non
     """Declare the outputs that the winner has, and the search as the operator that makes them."""
     winner = _get_winner(model)
     scope.add_options(id(winner), scope.get_options(model))
-    # skl2onnx has no public module with the function that calls the parser of a model.
-    outputs = _import_skl2onnx("._parse").parse_sklearn(scope, winner, inputs, custom_parsers=custom_parsers)
+    outputs = import_onnx_parser(PURPOSE)(scope, winner, inputs, custom_parsers=custom_parsers)
     for output in outputs:
         output.init_status(is_leaf=False)  # only the caller knows whether it is an output of the whole ONNX model
     scope.replace_raw_operator(winner, model, _name(OptunaSearchCV))
@@ -150,7 +149,7 @@ def _convert_winner(scope: Any, operator: Any, container: Any) -> None:
 
 def _get_model_and_alias(search: Any) -> tuple[Any, str]:
     winner = _get_winner(search)
-    return winner, _import_skl2onnx().get_model_alias(type(winner))
+    return winner, _import().get_model_alias(type(winner))
 
 
 def _add_operator(scope: Any, inputs: Any, model: Any, alias: str, types: Sequence[Any]) -> list[Any]:
@@ -172,7 +171,7 @@ def _add_node(scope: Any, container: Any, kind: str, inputs: Sequence[str], outp
 def _register_xgboost(skl2onnx: Any, shapes: Any) -> None:
     """Register the converters that onnxmltools has for XGBoost, if both are installed."""
     try:
-        convert = import_optional("onnxmltools.convert.xgboost.operator_converters.XGBoost", PURPOSE).convert_xgboost
+        convert = _import("onnxmltools.convert.xgboost.operator_converters.XGBoost").convert_xgboost
         from xgboost import XGBClassifier, XGBRegressor
     except ImportError:
         return
@@ -197,13 +196,13 @@ def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
             f"This {type(search).__name__} cannot be converted to ONNX, because it was fitted on a table with "
             f"categories, dates, strings or sparse columns, which it encodes itself. {STORE_THE_MODEL}"
         )
-    types = _import_skl2onnx(".common.data_types")
+    types = _import("skl2onnx.common.data_types")
     rows = scope.declare_local_variable("rows", types.FloatTensorType(operator.inputs[0].type.shape))
     _add_cast(scope, container, operator.inputs[0], rows)  # XGBoost reads numbers as 32-bit floats too
     made_types = [types.FloatTensorType([None, None])]
     if is_classifier(search):
         made_types.insert(0, types.Int64TensorType([None]))
-    alias = _import_skl2onnx().get_model_alias(type(winner))
+    alias = _import().get_model_alias(type(winner))
     *codes, values = _add_operator(scope, [rows], winner, alias, made_types)
     _add_cast(scope, container, values, operator.outputs[-1])
     if codes:
@@ -214,13 +213,13 @@ def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
 
 
 def _add_cast(scope: Any, container: Any, source: Any, target: Any) -> None:
-    kind = _import_skl2onnx(".common.data_types").guess_proto_type(target.type)
+    kind = _import("skl2onnx.common.data_types").guess_proto_type(target.type)
     _add_node(scope, container, "Cast", [source.full_name], target.full_name, to=kind, op_version=13)
 
 
 def _read_labels(classes: np.ndarray) -> tuple[int, list[int], list[Any]]:
     """Return ONNX's type, the shape and the values of class labels: strings or whole numbers, as skl2onnx has them."""
-    onnx = import_optional("onnx", PURPOSE)
+    onnx = _import("onnx")
     shape = [len(classes)]
     if classes.dtype.kind in "biuf":
         return onnx.TensorProto.INT64, shape, [int(label) for label in classes]

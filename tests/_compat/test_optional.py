@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sklearn_autotune._compat import optional
-from sklearn_autotune._compat.optional import format_install_command, get_versions, import_optional
+from sklearn_autotune._compat.optional import format_install_command, get_versions, import_onnx_parser, import_optional
 
 
 def test_a_missing_package_is_named_with_what_needs_it():
@@ -20,6 +20,14 @@ def test_a_module_inside_a_package_is_returned():
     import json.decoder
 
     assert import_optional("json.decoder", "Reading") is json.decoder
+
+
+def test_the_parser_of_skl2onnx_is_that_by_which_it_parses_a_model():
+    skl2onnx = pytest.importorskip("skl2onnx")
+
+    parse = import_onnx_parser("Conversion")
+
+    assert (parse.__module__.partition(".")[0], parse.__name__) == (skl2onnx.__name__, "parse_sklearn")
 
 
 def test_the_packages_of_an_extra_are_named_with_their_versions():
