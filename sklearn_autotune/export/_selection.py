@@ -107,7 +107,7 @@ def _is_fitted_per_fold(
         return len(member.models) > 1
     name = label.rpartition("_")[0].removesuffix(SCREENED)
     family = next((family for family in FAMILIES if family.name == name), None)
-    if selector.cv is not None or family is None:
+    if selector.cv is not None or selector.time is not None or family is None:
         raise ValueError(
             f"{where}: with a single split, it is not known on which rows the final models were fitted. Store the "
             "fitted selector."

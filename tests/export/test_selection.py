@@ -49,6 +49,16 @@ def test_folds_that_cannot_be_drawn_again_are_refused(cv, message):
         export_code(selector)
 
 
+def test_a_single_fold_that_follows_time_is_refused():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    X, y = X[:60].assign(day=np.arange(60) // 30), y[:60]
+    selector = AutoModelSelector("regression", ["xgboost"], n_trials=1, time="day", random_state=0).fit(X, y)
+
+    assert selector.n_splits_ == 1
+    with pytest.raises(ValueError, match="single split"):
+        export_code(selector)
+
+
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_of_a_large_table_models_are_fitted_on_the_rows_that_are_not_held_out(task, monkeypatch, predictions):
     monkeypatch.setattr(_tasks, "HOLDOUT_ROWS", 300)
