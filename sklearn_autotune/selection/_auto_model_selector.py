@@ -39,7 +39,7 @@ from sklearn_autotune.selection._row_ladder import has_parts, make_parts, order_
 from sklearn_autotune.selection._schedule import make_schedule
 from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
-from sklearn_autotune.selection._tasks import MIN_FOLDS, choose_cv, make_tasks, sample_rows
+from sklearn_autotune.selection._tasks import MIN_FOLDS, choose_holdout, make_tasks, sample_rows
 from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
@@ -357,13 +357,14 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     ) -> tuple[CrossValidation, np.ndarray]:
         """Return what draws the folds, and the rows that candidates are measured on."""
         make_shape, may_lack_classes = make_shape_function(data), self.scoring is None
-        settings: dict[str, Any] = {"seed": seed, "may_lack_classes": may_lack_classes}
-        cv = self.cv
-        if self.limits is None:  # their confidence comes from several folds
-            cv = choose_cv(self.cv, data, families, make_shape, self.timeout, **settings)
-        n_folds = MIN_FOLDS if cv is self.cv else 1
-        settings = {"seed": seed, "groups": data.groups, "n_folds": n_folds}
-        return cv, sample_rows(data.y, families, make_shape, self.timeout, **settings)
+        holdout = None
+        if self.cv is None and self.limits is None:  # the confidence of limits comes from several folds
+            holdout = choose_holdout(
+                data, families, make_shape, self.timeout, seed=seed, may_lack_classes=may_lack_classes
+            )
+        n_folds = MIN_FOLDS if holdout is None else 1
+        rows = sample_rows(data.y, families, make_shape, self.timeout, seed=seed, groups=data.groups, n_folds=n_folds)
+        return self.cv if holdout is None else holdout, rows
 
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""

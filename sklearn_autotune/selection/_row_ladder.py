@@ -1,7 +1,8 @@
 """Measures first candidates on growing parts of a large table, so that the best of them come first on all rows.
 
-On a million rows there is time for few candidates. On a part of the rows, each candidate gets the same few seconds:
-those that come far in them come far on all rows too. The next part has four times as many rows and fewer candidates.
+On a million rows there is time for few candidates. On a part of the rows, each candidate gets the same few seconds, and
+those with the best scores are likely to be among the best on all rows. The next part has four times as many rows and
+fewer candidates.
 What is measured on a part only orders the candidates: it is not in the results.
 """
 
@@ -12,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.sklearn import take_metadata_rows, take_rows
@@ -23,6 +23,7 @@ from sklearn_autotune.execution import ExecutionRequest, make_executor
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
+from sklearn_autotune.selection._tasks import draw_rows
 
 __all__ = ["MIN_TRAINING_ROWS", "has_parts", "make_parts", "order_on_parts"]
 
@@ -57,7 +58,7 @@ def has_parts(cross_fit: CrossFitEvaluation) -> bool:
 
 
 def make_parts(cross_fit: CrossFitEvaluation, seed: int) -> Iterator[CrossFitEvaluation]:
-    """Make evaluations with parts of the first fold's rows, the smallest first, each when it is its turn.
+    """Make evaluations with parts of the first fold's rows, one at a time, the smallest first.
 
     Parameters
     ----------
@@ -80,10 +81,12 @@ def _make_part(cross_fit: CrossFitEvaluation, fold: Fold, n_rows: int, seed: int
     train = _draw(cross_fit, fold.train, n_rows, seed)
     test = _draw(cross_fit, fold.test, min(len(fold.test), MAX_TEST_ROWS), seed)
     task, inner = cross_fit.task, cross_fit.inner
-    # Rows that do not follow time are not in the order of time: test rows come first.
-    rows = np.concatenate([train, test] if cross_fit.is_forward else [test, train])
-    places = np.arange(len(rows))
-    first, second = np.split(places, [len(train) if cross_fit.is_forward else len(test)])
+    # Test rows come first, unless they are later: folds whose training rows come first would follow time.
+    if cross_fit.is_forward:
+        rows, n_first = np.concatenate([train, test]), len(train)
+    else:
+        rows, n_first = np.concatenate([test, train]), len(test)
+    first, second = np.split(np.arange(len(rows)), [n_first])
     pair = (first, second) if cross_fit.is_forward else (second, first)
     part = replace(
         task,
@@ -102,11 +105,9 @@ def _draw(cross_fit: CrossFitEvaluation, rows: np.ndarray, n_rows: int, seed: in
         return rows
     if cross_fit.is_forward:
         return rows[-n_rows:]
-    targets = cross_fit.targets[rows]
-    is_stratified = cross_fit.classes is not None and np.unique(targets, return_counts=True)[1].min() > 1
-    is_stratified = is_stratified and len(cross_fit.classes) <= min(n_rows, len(rows) - n_rows)  # type: ignore[arg-type]
-    drawn, _ = train_test_split(rows, train_size=n_rows, random_state=seed, stratify=targets if is_stratified else None)
-    return np.sort(drawn)
+    is_classification = cross_fit.classes is not None
+    drawn = draw_rows(cross_fit.targets[rows], n_rows, is_classification=is_classification, seed=seed)
+    return np.sort(rows[drawn])
 
 
 def order_on_parts(
@@ -177,14 +178,14 @@ def _order(candidates: Sequence[Mapping[str, Any]], scores: Sequence[PartScore])
     best_of = {one.candidate[FAMILY]: one.score for one in reversed(ranked)}
     near = [name for name in dict.fromkeys(one[FAMILY] for one in measured) if not _is_far(best_of[name], ranked[0])]
     n_before: Counter[str] = Counter()
-    groups: dict[int, list[tuple[int, int, Mapping[str, Any]]]] = {group: [] for group in range(4)}
-    for position, candidate in enumerate([*measured, *(one for one in candidates if one not in measured)]):
-        family = candidate[FAMILY]
-        group = (0 if position < len(measured) else 1) if family in near else 2 if position < len(measured) else 3
-        rank = near.index(family) if group == 1 else position
-        groups[group].append((n_before[family], rank, candidate))
+    known = [*measured, *(candidate for candidate in candidates if candidate not in measured)]
+    keys = []
+    for position, candidate in enumerate(known):
+        family, is_measured = candidate[FAMILY], position < len(measured)
+        rank = position if is_measured or family not in near else near.index(family)
+        keys.append((family not in near, not is_measured, n_before[family], rank))
         n_before[family] += 1
-    return [candidate for group in groups.values() for *_, candidate in sorted(group, key=lambda entry: entry[:2])]
+    return [known[position] for position in sorted(range(len(known)), key=keys.__getitem__)]
 
 
 def _is_far(score: float, best: PartScore) -> bool:

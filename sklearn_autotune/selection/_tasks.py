@@ -20,7 +20,16 @@ from sklearn_autotune.selection._cost_model import CostModel, compute_max_candid
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._time import draw_time_folds
 
-__all__ = ["MIN_FOLDS", "MIN_ROWS", "choose_cv", "make_folds", "make_holdout", "make_tasks", "sample_rows"]
+__all__ = [
+    "MIN_FOLDS",
+    "MIN_ROWS",
+    "choose_holdout",
+    "draw_rows",
+    "make_folds",
+    "make_holdout",
+    "make_tasks",
+    "sample_rows",
+]
 
 # Numbers of rows, and how many folds there are below each of them; MIN_FOLDS from the last one on.
 FOLDS_BELOW_ROWS = ((3000, 8), (20_000, 5))
@@ -28,8 +37,8 @@ MIN_FOLDS = 3
 
 # Candidates are measured on all rows if at least this many families, or all of them, can be measured in time on
 # MIN_FOLDS folds; otherwise on a sample of at least MIN_ROWS rows. On tables of 7,000 to 229,000 rows, with 5 to 30
-# seconds, two or three families on all rows did better than seven on a sample. On one fold, one boosted
-# model is enough.
+# seconds, two or three families on all rows did better than seven on a sample. On one fold, one boosted model
+# is enough.
 MIN_AFFORDABLE_FAMILIES = 4
 MIN_ROWS = 2000
 
@@ -41,8 +50,7 @@ HOLDOUT_SHARE = 0.1
 MAX_TIME_OF_FIRST = 0.5
 
 
-def choose_cv(
-    cv: CrossValidation,
+def choose_holdout(
     data: TableData,
     families: Mapping[str, Family],
     make_shape: Callable[[int], Shape],
@@ -50,12 +58,11 @@ def choose_cv(
     *,
     seed: int,
     may_lack_classes: bool,
-) -> CrossValidation:
-    """Return the user's ``cv``; if it is None, the table is large and the time short, a splitter with one fold.
+) -> Any:
+    """Return a splitter with one fold if the table is large and the time is short for several; otherwise None.
 
     Parameters
     ----------
-    cv : int, splitter, iterable or None
     data : TableData
     families : mapping of str to Family
     make_shape : callable
@@ -67,17 +74,17 @@ def choose_cv(
         Whether a fold's test rows can be scored without all classes.
     """
     n_rows = len(data.y)
-    if cv is not None or timeout is None or n_rows < HOLDOUT_ROWS or data.groups is not None or data.times is not None:
-        return cv
+    if timeout is None or n_rows < HOLDOUT_ROWS or data.groups is not None or data.times is not None:
+        return None
     min_class_rows = 2 if may_lack_classes else 2 / HOLDOUT_SHARE
     if data.classes is not None and np.unique(data.y, return_counts=True)[1].min() < min_class_rows:
-        return cv
+        return None
     cost_model = CostModel(families, make_shape, n_rows, MIN_FOLDS, compute_max_candidate_seconds(timeout, MIN_FOLDS))
     typical = [make_typical_candidate(family, make_shape(n_rows)) for family in families.values()]
     affordable = [candidate for candidate in typical if cost_model.is_affordable(candidate)]
     seconds = sum(map(cost_model.estimate_seconds, affordable))
     if len(affordable) >= min(MIN_AFFORDABLE_FAMILIES, len(typical)) and seconds <= MAX_TIME_OF_FIRST * timeout:
-        return cv
+        return None
     return make_holdout(seed, is_classification=data.classes is not None)
 
 
@@ -135,7 +142,32 @@ def sample_rows(
         return np.arange(len(y))
     if groups is not None:
         return _sample_groups(y, groups, n_rows, is_classification=is_classification, seed=seed)
-    is_stratified = is_classification and np.unique(y, return_counts=True)[1].min() > 1
+    return draw_rows(y, n_rows, is_classification=is_classification, seed=seed)
+
+
+def draw_rows(y: np.ndarray, n_rows: int, *, is_classification: bool, seed: int) -> np.ndarray:
+    """Draw some of the rows, sorted; by class in classification, if there are enough rows of each class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    n_rows : int
+        Fewer than there are.
+    is_classification : bool
+    seed : int
+
+    Returns
+    -------
+    rows : ndarray of int of shape (n_rows,)
+
+    Examples
+    --------
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> y[draw_rows(y, 3, is_classification=True, seed=0)]
+    array([0, 0, 1])
+    """
+    counts = np.unique(y, return_counts=True)[1] if is_classification else np.zeros(0, dtype=int)
+    is_stratified = is_classification and counts.min() > 1 and len(counts) <= min(n_rows, len(y) - n_rows)
     stratify = y if is_stratified else None
     rows, _ = train_test_split(np.arange(len(y)), train_size=n_rows, random_state=seed, stratify=stratify)
     return np.sort(rows)
