@@ -66,7 +66,7 @@ def shops() -> Any:
 
 
 def rare() -> Any:
-    """Return two classes, 2 % of the rows in one of them, of which ten columns tell something."""
+    """Return two classes, about 1 % of the rows in one of them, of which ten columns tell something."""
     random = np.random.default_rng(3)
     table = random.normal(size=(2_000_000, 12))
     signal = (

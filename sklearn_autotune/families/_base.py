@@ -8,7 +8,7 @@ __all__ = ["Branch", "ByRows", "EstimatorSpace", "Family", "Shape", "estimate_bo
 
 Branch = dict[str, Any]
 
-# Training rows from which boosters begin with larger trees: small ones are for tables with little to learn.
+# Training rows from which the first settings of boosters have larger trees.
 LARGE_ROWS = 90_000
 
 

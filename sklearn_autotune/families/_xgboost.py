@@ -161,8 +161,8 @@ XGBOOST = Family(
     estimators=("xgboost.XGBClassifier", "xgboost.XGBRegressor"),
     space=_make_space,
     make=_make_model,
-    # A shallow one, AutoGluon's r89, TabArena's XGB-TD, a strongly regularised one. Of large tables the first two are
-    # deeper: on births a day by state (210,000 training rows) the shallow one had a seventh more error after 20 s.
+    # A shallow one, AutoGluon's r89, TabArena's XGB-TD, a strongly regularised one. On large tables the first two are
+    # deeper: on births by state (235,000 training rows) depth 3 had an RMSE of 20.4 after 20 s, depth 6 18.1 after 8 s.
     first=tuple(
         _DEFAULT_SETTINGS | setting
         for setting in (
