@@ -1,7 +1,9 @@
 """When a search ends: its budget of trials and seconds, and the rule that stops it before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import Outcome
@@ -70,14 +72,15 @@ class StoppingRule:
     Attributes
     ----------
     patience : int or None
-        How many candidates in a row may have no better mean score than all before.
+        How many candidates in a row may bring nothing better: a mean score above all before; of several objectives, a
+        candidate that no earlier one beats or equals in all of them.
     target_score : float or None
         The mean score at which the search stops.
     """
 
     patience: int | None = None
     target_score: float | None = None
-    best_score: float | None = field(default=None, init=False)
+    best: list[np.ndarray] = field(default_factory=list, init=False)  # of one objective, the best score alone
     n_without_improvement: int = field(default=0, init=False)
 
     @property
@@ -85,19 +88,21 @@ class StoppingRule:
         """Whether there is anything that may stop the search."""
         return self.patience is not None or self.target_score is not None
 
-    def add_outcome(self, outcome: Outcome, score: float | None) -> None:
-        """Update with an outcome, and its mean score if it is complete."""
+    def add_outcome(self, outcome: Outcome, scores: Sequence[float] | None) -> None:
+        """Update with an outcome, and its mean score in each objective, higher is better; None if it cannot win."""
         if outcome.status not in MEASURED_STATUSES:
             return
-        if score is not None and (self.best_score is None or score > self.best_score):
-            self.best_score, self.n_without_improvement = score, 0
-        elif self.best_score is not None:
+        if scores is not None and not np.isnan(scores).any() and not any((one >= scores).all() for one in self.best):
+            values = np.array(scores)
+            self.best = [one for one in self.best if not (values >= one).all()] + [values]
+            self.n_without_improvement = 0
+        elif self.best:
             self.n_without_improvement += 1
 
     @property
     def is_met(self) -> bool:
         """Whether the search is to stop."""
-        if self.best_score is None:
+        if not self.best:
             return False
-        is_enough = self.target_score is not None and self.best_score >= self.target_score
+        is_enough = self.target_score is not None and self.best[0][0] >= self.target_score
         return is_enough or (self.patience is not None and self.n_without_improvement >= self.patience)

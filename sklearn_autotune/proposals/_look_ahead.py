@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-__all__ = ["DEFAULT", "PRUNER_LAG", "LookAhead", "read_look_ahead"]
+__all__ = ["DEFAULT", "MODEL_LAG", "PRUNER_LAG", "LookAhead", "read_look_ahead"]
 
 
 # The number of candidates that Optuna's TPE draws at random before it learns from their results.
@@ -62,6 +62,9 @@ class LookAhead:
 # A sampler that knows three quarters of the earlier results proposes candidates that are nearly as good as those of one
 # that knows all but two: `benchmarks/look_ahead.py` measures it.
 DEFAULT = LookAhead(4, share=0.25, n_most=32, n_first=N_RANDOM)
+
+# A model that predicts scores needs recent results more than TPE does.
+MODEL_LAG = LookAhead(2, share=0.1, n_most=8, n_first=N_RANDOM)
 
 # How many candidates, this one included, may be without a result when a candidate's pruner state is made. With an
 # eighth of the earlier ones, racing stops about as many candidates as with two, and more workers have folds to measure

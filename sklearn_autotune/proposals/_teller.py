@@ -1,6 +1,6 @@
 """How the outcome of a candidate is told to the study, from which the sampler learns."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 
@@ -25,6 +25,11 @@ def _violate_nothing(folds: Sequence[FoldScore]) -> np.ndarray:
     return np.empty(0)
 
 
+def _constrain_nothing(trial: optuna.Trial, outcome: Outcome) -> Mapping[str, float]:
+    """Return nothing: there are no limits for the sampler."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Aim:
     """What a search optimises.
@@ -38,11 +43,15 @@ class Aim:
     compute_violations : callable
         From the folds of a complete candidate to how far it is from each limit, in parts of the bound; of shape
         (n_limits,), 0 or less where a limit is met.
+    constrain : callable
+        From a trial and its complete outcome to more violations by name, for the sampler and for whoever reads the
+        study. The search itself does not go by them.
     """
 
     metric: str | None = None
     objectives: ObjectivePlan | None = None
     compute_violations: Callable[[Sequence[FoldScore]], np.ndarray] = _violate_nothing
+    constrain: Callable[[optuna.Trial, Outcome], Mapping[str, float]] = _constrain_nothing
 
     def is_feasible(self, folds: Sequence[FoldScore]) -> bool:
         """Whether a complete candidate meets all limits."""
@@ -92,17 +101,23 @@ class Teller:
             return self.study.tell(trial, state=TrialState.PRUNED)
         return self.study.tell(trial, state=TrialState.FAIL)
 
-    def get_score(self, outcome: Outcome) -> float | None:
-        """Return the mean score that may stop the search; None of a candidate that cannot win."""
-        is_usable = outcome.status == Status.COMPLETE and self.aim.is_feasible(outcome.folds)
-        return average_folds(outcome.folds, self.aim.metric) if is_usable else None
+    def list_scores(self, outcome: Outcome) -> list[float] | None:
+        """Return the mean score in each objective, by which the search may stop; None of a candidate that cannot win.
+
+        Higher is better, of costs too.
+        """
+        if outcome.status != Status.COMPLETE or not self.aim.is_feasible(outcome.folds):
+            return None
+        objectives = () if self.aim.objectives is None else self.aim.objectives.objectives
+        keys = [one.key for one in objectives] if len(objectives) > 1 else [self.aim.metric]
+        return [average_folds(outcome.folds, key) for key in keys]
 
     def _set_constraints(self, trial: optuna.Trial, outcome: Outcome) -> None:
-        if self.aim.objectives is None:
-            return
+        limits = () if self.aim.objectives is None else self.aim.objectives.limits
         violations = self.aim.compute_violations(outcome.folds)
-        for limit, violation in zip(self.aim.objectives.limits, violations, strict=True):
-            trial.set_constraint(limit.name, min(float(violation), MAX_VIOLATION))
+        named = dict(zip([limit.name for limit in limits], violations, strict=True))
+        for name, violation in (named | dict(self.aim.constrain(trial, outcome))).items():
+            trial.set_constraint(name, min(float(violation), MAX_VIOLATION))
 
     def _report_scores(self, trial: optuna.Trial, outcome: Outcome) -> None:
         """Report how far a candidate came: samplers rank pruned trials by their last step, and then by their score.

@@ -1,33 +1,33 @@
 """A sampler that predicts the score of a candidate by a random forest."""
 
-import secrets
 from typing import Any
 
 import numpy as np
 from optuna import Study
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler
-from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from sklearn_autotune.samplers._seeds import derive_seed
+from sklearn_autotune.samplers._model_based import (
+    N_PARENTS,
+    ModelBasedSampler,
+    choose_candidate,
+    get_measured_trials,
+    get_running_trials,
+    get_signs,
+    select_trials,
+)
 from sklearn_autotune.samplers._surrogate import Forest, compute_costs, is_good
-from sklearn_autotune.samplers._unit_space import Conditions, Dimension, UnitSpace, find_first_new
+from sklearn_autotune.samplers._unit_space import UnitSpace
 
 __all__ = ["ForestSampler"]
 
 RANDOM_SHARE = 0.1  # of the proposals after the first ones
-N_RANDOM = 300  # random candidates among which one proposal is chosen
-N_PARENTS = 10  # the best of these, and the best trials, have children
-N_CHILDREN = 20  # of each parent in one generation
-N_GENERATIONS = 3
-WIDTHS = (0.03, 0.1, 0.3)  # standard deviations of the change of a number, in parts of its range
 
 # A forest is fitted on at most this number of trials: one half are the best, and the other half are the newest.
 MAX_TRIALS = 500
 
 
-class ForestSampler(BaseSampler):
+class ForestSampler(ModelBasedSampler):
     """Propose candidates by a random forest, which predicts the scores of candidates from those measured.
 
     Use this sampler if a fit takes longer than a proposal, which takes about 10 milliseconds.
@@ -84,23 +84,6 @@ class ForestSampler(BaseSampler):
     True
     """
 
-    _entropy: int | None = None
-
-    def __init__(self, *, seed: int | None = None, n_startup_trials: int = 10) -> None:
-        self.seed = seed
-        self.n_startup_trials = n_startup_trials
-
-    def reseed_rng(self) -> None:
-        """Do nothing: proposals depend on the number of the trial, so parallel workers do not repeat each other."""
-
-    def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """Return the parameters that the forest proposes: all that occur in measured trials."""
-        measured = _get_measured_trials(study)
-        if len(measured) < self.n_startup_trials:
-            return {}
-        found = {name: space for trial in measured for name, space in trial.distributions.items()}
-        return {name: space for name, space in found.items() if not space.single()}
-
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
@@ -108,39 +91,14 @@ class ForestSampler(BaseSampler):
         if not search_space:
             return {}
         space = UnitSpace.from_distributions(search_space)
-        random = np.random.default_rng(self._derive_seed(trial.number))
+        random = np.random.default_rng(self.derive_seed(trial.number))
         if random.random() < RANDOM_SHARE:
             return space.decode(space.draw(random, 1)[0])
-        running = [
-            other
-            for other in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if other.number != trial.number
-        ]
-        signs = np.array([-1.0 if direction == StudyDirection.MAXIMIZE else 1.0 for direction in study.directions])
-        measured = _get_measured_trials(study)
+        running = get_running_trials(study, trial)
+        signs = get_signs(study)
+        measured = get_measured_trials(study)
         weights = random.dirichlet(np.ones(len(signs))) if len(signs) > 1 else np.ones(1)
         return space.decode(_propose(space, measured, running, compute_costs(measured, signs, weights), random))
-
-    def sample_independent(
-        self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        """Draw the value of one parameter at random, spread over its range in the first trials."""
-        dimension = Dimension(param_name, param_distribution)
-        n_parts = max(1, self.n_startup_trials)
-        block, index = divmod(trial.number, n_parts)
-        order = np.random.default_rng(self._derive_seed(param_name, block)).permutation(n_parts)
-        offset = np.random.default_rng(self._derive_seed(param_name, trial.number, "offset")).random()
-        quantile = np.array([(order[index] + offset) / n_parts])
-        return dimension.decode(dimension.spread(quantile)[0])
-
-    def _derive_seed(self, *key: object) -> int:
-        if self._entropy is None:
-            self._entropy = secrets.randbits(64) if self.seed is None else int(self.seed)
-        return derive_seed(self._entropy, *key)
-
-
-def _get_measured_trials(study: Study) -> list[FrozenTrial]:
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _propose(
@@ -150,41 +108,19 @@ def _propose(
     costs: np.ndarray,
     random: np.random.Generator,
 ) -> np.ndarray:
-    """Return a new candidate: of random ones and those near the best ones, that with the highest improvement."""
-    kept = select_trials(costs)
+    """Return the candidate with the highest expected improvement."""
+    kept = select_trials(costs, MAX_TRIALS)
     measured, costs = [measured[index] for index in kept], costs[kept]
     table, running_table = (space.encode([trial.params for trial in trials]) for trials in (measured, running))
-    known = np.vstack([table, running_table])
-    conditions = Conditions(known)
     forest = _fit_forest(space, table, costs, running_table, random)
     good = [index for index in np.argsort(costs, kind="stable") if is_good(measured[index])]
     best = costs[good[0]] if good else costs.min()
-
-    pool = np.empty((0, len(space.dimensions)))
-    improvements = np.empty(0)
     parents = table[good[:N_PARENTS]]
-    generation = np.vstack([space.draw(random, N_RANDOM), _make_children(space, parents, random)])
-    for _ in range(N_GENERATIONS):
-        generation = conditions.apply(generation)
-        found = forest.compute_expected_improvement(space.make_features(generation), best)
-        pool, improvements = np.vstack([pool, generation]), np.concatenate([improvements, found])
-        generation = _make_children(space, pool[_sort_descending(improvements)[:N_PARENTS]], random)
-    pool = pool[_sort_descending(improvements)]
-    chosen: np.ndarray = pool[find_first_new(pool, known) or 0]
-    return chosen
 
+    def compute_gain(features: np.ndarray) -> np.ndarray:
+        return forest.compute_expected_improvement(features, best)
 
-def select_trials(costs: np.ndarray) -> np.ndarray:
-    """Return the trials on which the forest is fitted, in the order of their numbers."""
-    if len(costs) <= MAX_TRIALS:
-        return np.arange(len(costs))
-    older = np.arange(len(costs) - MAX_TRIALS // 2)
-    best = np.argsort(costs[older], kind="stable")[: MAX_TRIALS - MAX_TRIALS // 2]
-    return np.concatenate([np.sort(best), np.arange(len(older), len(costs))])
-
-
-def _sort_descending(values: np.ndarray) -> np.ndarray:
-    return np.argsort(-values, kind="stable")
+    return choose_candidate(space, np.vstack([table, running_table]), parents, compute_gain, random)
 
 
 def _fit_forest(
@@ -199,17 +135,3 @@ def _fit_forest(
     running_features = space.make_features(running_table)
     predicted, _ = forest.predict(running_features)
     return Forest(np.vstack([features, running_features]), np.concatenate([costs, predicted]), seed)
-
-
-def _make_children(space: UnitSpace, parents: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return candidates that differ from their parents in one parameter or, one half of them, in several."""
-    children = space.fill(np.repeat(parents, N_CHILDREN, axis=0), random)
-    n_children, n_dimensions = children.shape
-    widths = random.choice(WIDTHS, size=n_children)
-    rates = np.where(random.random(n_children) < 0.5, 1 / n_dimensions, 0.5)
-    is_changed = random.random(children.shape) < rates[:, np.newaxis]
-    is_changed[np.arange(n_children), random.integers(n_dimensions, size=n_children)] = True
-    for column, dimension in enumerate(space.dimensions):
-        rows = is_changed[:, column]
-        children[rows, column] = dimension.change(children[rows, column], widths[rows], random)
-    return children

@@ -27,7 +27,7 @@ from optuna.samplers import (
 from optuna.trial import FrozenTrial, TrialState
 
 from sklearn_autotune._compat.optuna import create_random_study, is_enqueued, split_fixed_sampler
-from sklearn_autotune.samplers import ForestSampler, RustTPESampler
+from sklearn_autotune.samplers import ForestSampler, HypervolumeSampler, RustTPESampler
 from sklearn_autotune.samplers._long_tpe import LongTPESampler
 from sklearn_autotune.space._space import Space, is_measured_in_full
 
@@ -39,6 +39,7 @@ UNLIMITED_SAMPLERS = (
     CmaEsSampler,
     ForestSampler,
     GPSampler,
+    HypervolumeSampler,
     LongTPESampler,
     NSGAIIISampler,
     NSGAIISampler,
@@ -55,11 +56,17 @@ def learns(sampler: BaseSampler | None, space: Space, n_trials: int) -> bool:
     return not is_full_grid and not isinstance(sampler, BruteForceSampler | GridSampler | QMCSampler | RandomSampler)
 
 
-def make_sampler(sampler: BaseSampler | None, space: Space, seed: int) -> BaseSampler:
-    """Return a copy of the user's sampler, or the default: TPE, with groups if some parameters depend on others."""
+def make_sampler(sampler: BaseSampler | None, space: Space, seed: int, *, n_objectives: int = 1) -> BaseSampler:
+    """Return a copy of the user's sampler, or the default.
+
+    The default for one objective is TPE, with groups if some parameters depend on others; for several objectives it is
+    `HypervolumeSampler`.
+    """
     if sampler is not None:
         copied = copy.deepcopy(sampler)
         return EnqueueTolerantSampler(copied) if _contains_grid(copied) else copied
+    if n_objectives > 1:
+        return HypervolumeSampler(seed=seed)
     with warnings.catch_warnings():
         # `group` is the documented way to search conditional spaces, but Optuna marks it as experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

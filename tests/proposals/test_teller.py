@@ -45,7 +45,17 @@ def test_violations_are_told_as_constraints(violation, told):
 
     assert trial.constraints == {"bytes": told}
     assert aim.is_feasible(FOLDS) == (violation <= 0)
-    assert (Teller(None, aim, None).get_score(Outcome("complete", FOLDS)) == 0.75) == (violation <= 0)
+    assert Teller(None, aim, None).list_scores(Outcome("complete", FOLDS)) == ([0.75] if violation <= 0 else None)
+
+
+def test_violations_that_only_the_sampler_has_to_know_make_no_candidate_infeasible():
+    aim = Aim("score", constrain=lambda trial, outcome: {"size": 10 * trial.params["C"] - 11, "far": float("inf")})
+    trial = tell(aim, Outcome("complete", FOLDS))
+
+    assert trial.constraints == {"size": 10 * trial.params["C"] - 11, "far": MAX_VIOLATION}
+    assert trial.values == [0.75]
+    assert Teller(None, aim, None).list_scores(Outcome("complete", FOLDS)) == [0.75]
+    assert tell(aim, Outcome(Status.PRUNED, FOLDS[:1])).constraints == {}
 
 
 @pytest.mark.parametrize(

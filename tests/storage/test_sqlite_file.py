@@ -2,10 +2,14 @@
 
 import os
 
+import psutil
 import pytest
 import sqlalchemy
 from optuna.storages import InMemoryStorage, RDBStorage
+from sklearn.datasets import load_iris
+from sklearn.tree import DecisionTreeClassifier
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyInUseError, StudyStorageError
 from sklearn_autotune.storage._sqlite_file import SQLITE_TIMEOUT_SECONDS, SqliteFile
 
@@ -27,6 +31,21 @@ def open_backend():
     yield open_given
     for backend in opened:
         backend.close()
+
+
+def test_a_search_leaves_no_connection_to_its_file_open(path):
+    def count_open():
+        return sum(os.path.samefile(entry.path, path) for entry in psutil.Process().open_files() if path.exists())
+
+    with sqlalchemy.create_engine(f"sqlite:///{path}").connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT 1"))
+        n_own = count_open()
+    connection.engine.dispose()
+
+    tree = DecisionTreeClassifier(random_state=0)
+    search = OptunaSearchCV(tree, {"max_depth": [1, 2]}, cv=3, storage=path).fit(*load_iris(return_X_y=True))
+
+    assert (n_own, count_open(), len(search.study_.trials)) == (1, 0, 2)
 
 
 def test_a_study_of_a_file_is_locked_however_the_file_is_named(path, open_backend, monkeypatch):
