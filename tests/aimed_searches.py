@@ -1,11 +1,11 @@
-"""Fitted searches with objectives and limits, each of which is fitted once per process."""
+"""Fitted searches and selectors with objectives and limits, each of which is fitted once per process."""
 
 from functools import cache
 
 from sklearn.datasets import load_breast_cancer
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[:240], Y[:240]
@@ -40,3 +40,26 @@ def search_three():
 @cache
 def search_seconds():
     return make_aimed(objectives=["accuracy", "predict_seconds", "fit_seconds"], n_trials=5).fit(X, Y)
+
+
+def make_selector(**changes):
+    settings = {"families": ["logistic", "naive_bayes", "extra_trees"], "n_trials": 4, "cv": 3, "random_state": 0}
+    return AutoModelSelector(**(settings | changes))
+
+
+@cache
+def select_front():
+    """The score comes first; one cost has a name of the user's, and a score is only limited."""
+    objectives = {"auc": "roc_auc", "size": "bytes", "loss": "neg_log_loss"}
+    selector = make_selector(objectives=objectives, limits={"recall": (">=", 0.9)}, limit_confidence=0.5, refit="size")
+    return selector.fit(X[:, :6], Y)
+
+
+@cache
+def select_plain():
+    return make_selector().fit(X[:, :6], Y)
+
+
+@cache
+def select_limits():
+    return make_selector(limits={"bytes": ("<=", 20_000)}).fit(X[:, :6], Y)

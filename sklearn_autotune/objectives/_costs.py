@@ -15,7 +15,8 @@ import numpy as np
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 
-from sklearn_autotune._compat.sklearn import take_rows
+from sklearn_autotune._compat.sklearn import count_rows, take_rows
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 
 __all__ = [
     "COSTS",
@@ -117,7 +118,7 @@ class PredictSeconds:
 
     def __call__(self, estimator: Any, X: Any, y: Any = None) -> float:
         """Return the negated seconds to predict one row."""
-        n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+        n_rows = count_rows(X)
         size = min(self.batch_size, n_rows)
         rows = take_rows(X, np.arange(size))
         model = _get_model(estimator)
@@ -189,8 +190,8 @@ def count_trees(model: Any) -> int:
     >>> count_trees(RandomForestClassifier(7).fit(X, y)), count_trees(LogisticRegression().fit(X, y))
     (7, 0)
     """
-    while isinstance(model, Pipeline | FixedThresholdClassifier):
-        model = model.steps[-1][1] if isinstance(model, Pipeline) else model.estimator_
+    while isinstance(model, Pipeline | FixedThresholdClassifier | LabelEncodingClassifier):
+        model = model.steps[-1][1] if isinstance(model, Pipeline) else _get_inner(model)
     if hasattr(model, "tree_"):
         return 1
     if hasattr(model, "n_trees_per_iteration_") and hasattr(model, "n_iter_"):  # histogram boosting of scikit-learn
@@ -203,6 +204,11 @@ def count_trees(model: Any) -> int:
         return int(model.tree_count_)
     parts = [getattr(model, name) for name in PARTS if hasattr(model, name)]
     return sum(count_trees(one) for part in parts for one in np.ravel(np.asarray(part, dtype=object)))
+
+
+def _get_inner(model: FixedThresholdClassifier | LabelEncodingClassifier) -> Any:
+    """Return the fitted model that another one labels rows by."""
+    return model.model_ if isinstance(model, LabelEncodingClassifier) else model.estimator_
 
 
 def count_features(model: Any) -> int:
@@ -231,8 +237,8 @@ def _find_used_columns(model: Any) -> np.ndarray:
         for step in reversed(steps[:-1]):
             used = _follow_back(step, used)
         return used
-    if isinstance(model, FixedThresholdClassifier):
-        return _find_used_columns(model.estimator_)
+    if isinstance(model, FixedThresholdClassifier | LabelEncodingClassifier):
+        return _find_used_columns(_get_inner(model))
     n_columns = int(getattr(model, "n_features_in_", 0))
     weights = getattr(model, "coef_", None)
     if weights is None:

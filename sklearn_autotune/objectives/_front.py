@@ -107,7 +107,7 @@ def find_knee(values: np.ndarray) -> int:
     Returns
     -------
     knee : int
-        The first of several; of two points, the first.
+        Of several, the one that is best in the first objective.
 
     Notes
     -----
@@ -121,4 +121,6 @@ def find_knee(values: np.ndarray) -> int:
     """
     low, high = values.min(axis=0), values.max(axis=0)
     spread = np.where(high > low, high - low, 1.0)
-    return int(((values - low) / spread).sum(axis=1).round(12).argmax())
+    heights = ((values - low) / spread).sum(axis=1).round(12)
+    highest = np.flatnonzero(heights == heights.max())
+    return int(highest[values[highest, 0].argmax()])

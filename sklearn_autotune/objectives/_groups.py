@@ -10,6 +10,7 @@ from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_obje
 
 from sklearn_autotune._compat.scorer_names import check_scorer_names
 from sklearn_autotune._compat.sklearn import take_rows
+from sklearn_autotune.inference._column_values import get_column_names
 
 __all__ = ["BoundToRows", "GroupDifference", "GroupRatio"]
 
@@ -91,11 +92,12 @@ class _GroupScores:
 
     def _read_column(self, X: Any) -> Any:
         if hasattr(X, "columns"):
-            if self.by in list(X.columns):
+            names = get_column_names(X)
+            if self.by in names:
                 return X[self.by]
             raise ValueError(
                 f"{type(self).__name__} has by={self.by!r}, which is no column of X. Give one of "
-                f"{list(X.columns)[:20]}, or pass metadata of that name to fit, with "
+                f"{names[:20]}, or pass metadata of that name to fit, with "
                 "sklearn.set_config(enable_metadata_routing=True)."
             )
         if isinstance(self.by, int):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
-from sklearn.metrics import check_scoring, get_scorer_names
+from sklearn.metrics import check_scoring, get_scorer, get_scorer_names
 
 from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.scorer_names import suggest_scorer
+from sklearn_autotune._compat.sklearn import describe_scorer
 from sklearn_autotune._compat.types import Estimator, Scoring
 from sklearn_autotune.objectives._costs import COSTS, Cost, PredictSeconds
 from sklearn_autotune.objectives._groups import GroupDifference, GroupRatio
@@ -276,7 +277,8 @@ def _read_limit(reader: _Reader, name: str, value: Any) -> Limit:
     if not isinstance(bound, Real) or isinstance(bound, bool) or not math.isfinite(bound):
         raise ValueError(f"limits[{name!r}] has the bound {bound!r}. It has to be a finite number.")
     if len(value) == 3:
-        reader.add(name, value[0], f"limits[{name!r}]")
+        key = f"neg_{name}" if _is_negated_loss(name, value[0]) else name
+        reader.add(key, value[0], f"limits[{name!r}]")
     found = reader.find(name)
     if found is None and name not in COSTS and f"neg_{name}" in get_scorer_names():
         reader.add(f"neg_{name}", f"neg_{name}", "limits")
@@ -287,6 +289,13 @@ def _read_limit(reader: _Reader, name: str, value: Any) -> Limit:
     limit = Limit(name, *found, OPERATORS[operator], float(bound))
     _check_can_be_met(limit, reader.scorers[limit.key])
     return limit
+
+
+def _is_negated_loss(name: str, scorer: Any) -> bool:
+    """Whether a scorer is scikit-learn's for the loss of this name, which it negates, with or without metadata."""
+    negated = f"neg_{name}"
+    described = describe_scorer(scorer)
+    return described is not None and negated in get_scorer_names() and described == describe_scorer(get_scorer(negated))
 
 
 def _check_can_be_met(limit: Limit, scorer: Any) -> None:

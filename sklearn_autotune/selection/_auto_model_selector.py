@@ -9,10 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
-from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils import ClassifierTags, RegressorTags, indexable
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.shared_params import SharedParamsMixin
@@ -21,6 +18,7 @@ from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLik
 from sklearn_autotune.evaluation import is_forward
 from sklearn_autotune.evaluation._defaults import make_default_scorer
 from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.execution._dask import names_cluster
 from sklearn_autotune.families import Family
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.inference._table_reader import TableReader
@@ -29,31 +27,33 @@ from sklearn_autotune.search._engine import run_search
 from sklearn_autotune.search._final_fit import ESTIMATORS, read_keep
 from sklearn_autotune.search._routing import resolve_scorer, route_metadata_by_name, take_routed_rows
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._blends import make_blend_costs, make_blend_front, read_limits
+from sklearn_autotune.selection._blends import (
+    make_blend_costs,
+    make_single_check,
+    make_violation_finder,
+    read_blend_aims,
+)
 from sklearn_autotune.selection._candidates import choose_families, make_shape_function
-from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers, make_single_check
-from sklearn_autotune.selection._final_fits import FINAL_FIT, FinalFits
-from sklearn_autotune.selection._ranking import MeasuredCandidates, make_label, make_leaderboard
+from sklearn_autotune.selection._cross_fit import N_TABLE_COPIES, CrossFitEvaluation
+from sklearn_autotune.selection._ensemble_choice import BlendChoice, choose_from_both_layers
+from sklearn_autotune.selection._final_fits import FINAL_FIT, BlendPredictor, FinalFits, is_classification_task
+from sklearn_autotune.selection._ranking import BlendFront, MeasuredCandidates, make_label, make_leaderboard
 from sklearn_autotune.selection._row_ladder import has_parts, make_parts, order_on_parts
 from sklearn_autotune.selection._schedule import make_schedule
 from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
-from sklearn_autotune.selection._tasks import MIN_FOLDS, choose_holdout, make_tasks, sample_rows
+from sklearn_autotune.selection._tasks import choose_folds_and_rows, choose_thresholds, make_tasks
 from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
 from sklearn_autotune.tables._checks import require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
+from sklearn_autotune.tables._memory import require_memory
 from sklearn_autotune.tables._table_data import TableData, read_table
 from sklearn_autotune.tables._target import TaskName, check_classes_are_plausible
 
 __all__ = ["AutoModelSelector"]
 
 
-def _is_classification(selector: "AutoModelSelector") -> bool:
-    return selector.task != "regression"
-
-
-class AutoModelSelector(SharedParamsMixin, BaseSearch):
+class AutoModelSelector(SharedParamsMixin, BlendPredictor, BaseSearch):
     """Chooses the kind of model, its parameters, and a blend of the best, from a table of raw columns.
 
     Columns may hold numbers, booleans, categories, free text, dates and gaps. Each family of models gets them
@@ -100,6 +100,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         A Dask cluster that measures the candidates, as in `OptunaSearchCV`. The stages after the search run here.
     random_state : int or RandomState, default=None
         Seeds the folds of the default ``cv``, the models and the sampler.
+    objectives : list or dict, default=None
+        A score that guides the search, and costs or more scores by which blends are compared: ``["roc_auc",
+        "predict_seconds", "bytes"]``, or a dict with own names, as in `OptunaSearchCV`. See ``front_``.
     limits : dict, default=None
         What the final model may cost or has to reach, as in `OptunaSearchCV`; of costs, "predict_seconds" and "bytes":
         ``{"predict_seconds": ("<=", 1e-4), "recall": (">=", 0.9)}``.
@@ -107,6 +110,12 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         As in `OptunaSearchCV`; costs are measured several times on the final model.
     infeasible : "raise" or "nearest", default="raise"
         If nothing meets the limits: raise ValueError, or warn and take the blend that violates them least.
+    threshold : str or callable, default=None
+        A scorer of labels by which a binary classifier's threshold is chosen, as in `OptunaSearchCV`. If ``scoring``
+        scores probabilities, it is chosen once, for the final blend. See ``threshold_``.
+    refit : bool, str or callable, default=True
+        With ``objectives``, which blend becomes the model: True is the one with the best score; or the best of
+        ``front_`` in the named objective, "knee", or the row that a function of ``front_`` returns.
     patience : int or "auto" or None, default="auto"
         Stop after this number of candidates in a row without a better score. "auto" depends on the number of rows; None
         never stops.
@@ -136,7 +145,8 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     ----------
     best_estimator_ : Pipeline
         Reads a raw table and predicts with a `VotingClassifier` or `VotingRegressor` of the chosen candidates; with a
-        second layer, with a `StackingClassifier` or `StackingRegressor`.
+        second layer, with a `StackingClassifier` or `StackingRegressor`. With ``threshold``, a
+        `FixedThresholdClassifier` around it.
     best_score_ : float
         Mean score of the choice on rows that it was not made on: for each fold, the best candidate or the blend is
         chosen on the other folds and scored on this one. Higher is better.
@@ -145,6 +155,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         the blend gains on folds that it was not chosen on. Computed when it is first read, without a fit.
     corrected_interval_ : tuple of float
         The ends of its 95 % confidence interval.
+    threshold_ : float
+        With ``threshold``: from this probability of the positive class on, a row is labelled positive. It is the best
+        one for the blend's out-of-fold predictions of all folds together, among those that keep to limits on labels.
     best_params_ : dict
         Parameters of the best single candidate.
     best_index_ : int
@@ -154,8 +167,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     front_ : dict of str to ndarray or list
         The blends that no other one beats (and that meet the limits): "score", a mean over folds, higher is better;
         "predict_seconds" for a row and "bytes", both estimated; "n_models" that predict; "members" with their weights.
+        With ``objectives``, these and what is limited take the place of the first three; costs are positive.
     best_scores_ : dict of str to float
-        With ``limits``: what the final model has of each. Costs are positive, and measured on it.
+        With ``objectives`` or ``limits``: what the final model has of each. Costs are positive, and measured on it.
     leaderboard_ : dict of str to ndarray
         A row for each candidate, the best first: rank, number (of the trial in ``trials_`` and ``study_``; the second
         layer's "stacked_linear" and "stacked_trees" have numbers after all trials), family, params,
@@ -180,6 +194,8 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         How many rows candidates were measured on: a sample if the ``timeout`` is short for the table.
     text_columns_ : list of str
         The columns that are read as free text.
+    inner_folds_ : {"random", "groups", "time"}
+        How training rows are divided once more, for statistics of the target, texts and early stopping.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had names for its columns.
@@ -203,11 +219,15 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
     """
 
     _shared_params: ClassVar[tuple[str, ...]] = ("executor", "artifact_store")
+    # scikit-learn's text of models in models in models takes many seconds; the view has a table of the blend.
+    _hidden_attributes: ClassVar[tuple[str, ...]] = ("best_estimator_", "fold_estimators_")
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseSearch._parameter_constraints,
         "task": [StrOptions({"classification", "regression"}), None],
         "families": [str, Family, list, tuple],
         "scoring": [str, callable, None],
+        "threshold": [str, callable, None],
+        "refit": ["boolean", str, callable],
         "time": [str, Interval(numbers.Integral, 0, None, closed="left"), None],
         "blend": ["boolean"],
         "generate_features": ["boolean"],
@@ -232,9 +252,12 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         n_jobs: int | None = None,
         executor: Any = None,
         random_state: Seed = None,
+        objectives: Sequence[Any] | Mapping[str, Any] | None = None,
         limits: Mapping[str, Sequence[Any]] | None = None,
         limit_confidence: float = 0.9,
         infeasible: Literal["raise", "nearest"] = "raise",
+        threshold: str | Scorer | None = None,
+        refit: bool | str | Callable[..., int] = True,
         patience: int | Literal["auto"] | None = "auto",
         look_ahead: int = 2,
         keep: str | Sequence[str] | None = None,
@@ -260,9 +283,12 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         self.n_jobs = n_jobs
         self.executor = executor
         self.random_state = random_state
+        self.objectives = objectives
         self.limits = limits
         self.limit_confidence = limit_confidence
         self.infeasible = infeasible
+        self.threshold = threshold
+        self.refit = refit
         self.patience = patience
         self.look_ahead = look_ahead
         self.keep = keep
@@ -299,13 +325,16 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         ------
         ValueError, TypeError
             If a parameter or the data cannot be used (before any fit), all candidates failed, or nothing meets limits.
+        MemoryError
+            If models would take more memory than there is, before any fit (on Linux).
         StudyMismatchError, StudyInUseError, StudyStorageError, ClusterLostError
             As in `OptunaSearchCV`.
         KeyboardInterrupt
             On Ctrl-C, once the results so far are on the estimator.
         """
         start = self._begin_fit()
-        keeps_folds, limits = bool(read_keep(self.keep, [ESTIMATORS])), read_limits(self)
+        keeps_folds, aims = bool(read_keep(self.keep, [ESTIMATORS])), read_blend_aims(self)
+        scoring = self.scoring if aims is None else aims.scoring or self.scoring
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         artifacts = Artifacts(open_artifact_store(self.storage, self.artifact_store))
@@ -313,38 +342,41 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)
-        if self.scoring is not None:
-            scorer = resolve_scorer(self, self.scoring, error_score=self.error_score)
+        if scoring is not None:
+            scorer = resolve_scorer(self, scoring, error_score=self.error_score)
         seed = choose_seed(self)
-        cv, rows = self._choose_folds_and_rows(data, families, seed)
+        cv, rows = choose_folds_and_rows(self, data, families, seed, may_lack_classes=scoring is None)
         routed = route_metadata_by_name(self, data.metadata, scorer)
         settings: dict[str, Any] = {"cv": cv, "error_score": self.error_score, "seed": seed}
-        full_task, task = make_tasks(data, rows, scorer, routed, has_default_scoring=self.scoring is None, **settings)
+        full_task, task = make_tasks(data, rows, scorer, routed, has_default_scoring=scoring is None, **settings)
+        params = take_routed_rows(routed, rows).threshold.score
+        task = choose_thresholds(task, self, params, None if aims is None else aims.plan)
         inner = make_inner_folds(data, is_forward=is_forward(task.folds))
+        self.inner_folds_ = inner.rule
         full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
-        costs = make_blend_costs(cross_fit, data.reader, X, limits)
-        limits = None if limits is None else limits.start(cross_fit, data.take_raw_rows(X, rows), self.limit_confidence)
+        costs = make_blend_costs(cross_fit, data.reader, X, aims)
+        aims = None if aims is None else aims.start(cross_fit, data.take_raw_rows(X, rows), self.limit_confidence)
         generates = self.generate_features and cross_fit.can_generate(self.timeout)
         make_shape = make_shape_function(data, task, generates=generates)
         settings = {"n_rows": len(data.y), "allows_blend": self.blend, "keeps_folds": keeps_folds}
-        settings["may_fit_once"] = limits is not None
+        settings |= {"may_fit_once": aims is not None, "find_violations": make_violation_finder(costs, aims)}
         schedule = make_schedule(task, families, make_shape, self.timeout, deadline, **settings)
         cost_model = schedule.cost_model
         cross_fit.max_candidate_seconds = cost_model.max_candidate_seconds
         cross_fit.estimate_min_seconds = cost_model.estimate_min_seconds
         cross_fit.averages_folds = not schedule.time_reserve.refits_all
         self.scorer_, self.n_splits_, self.n_rows_searched_ = scorer, len(task.folds), len(rows)
-        measured = MeasuredCandidates(cost_model, make_single_check(costs, limits), artifacts)
+        measured = MeasuredCandidates(cost_model, make_single_check(costs, aims), artifacts)
         groups = take_routed_rows(routed, rows).splitter.split["groups"]
-        spec = make_search_spec(self, cross_fit, schedule, measured, groups, (SECOND_LAYER, FINAL_FIT))
-        if self.timeout is not None and limits is None and has_parts(cross_fit):
+        spec = make_search_spec(self, cross_fit, schedule, measured, groups, (SECOND_LAYER, FINAL_FIT), aims)
+        if self.timeout is not None and aims is None and has_parts(cross_fit):
             parts, candidates = make_parts(cross_fit, seed), schedule.first_candidates
             schedule.reorder(order_on_parts(parts, candidates, cost_model, spec.execution, self.timeout))
         with spec.progress.show_stages():
             measured.update(run_search(spec, self._publish, self._publish_partial).records)
             spec.progress.begin_stage(SECOND_LAYER)
-            settings = {"has_default_scoring": self.scoring is None, "allows_blend": self.blend, "limits": limits}
+            settings = {"has_default_scoring": scoring is None, "allows_blend": self.blend, "aims": aims}
             choice = choose_from_both_layers(measured.records, schedule.time_reserve, costs, artifacts, **settings)
             spec.progress.begin_stage(FINAL_FIT)
             fits = FinalFits(schedule.time_reserve, full_fit, cross_fit, choice.second_layer, rows, artifacts)
@@ -352,26 +384,13 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         artifacts.remove_interim()
         return self
 
-    def _choose_folds_and_rows(
-        self, data: TableData, families: Mapping[str, Family], seed: int
-    ) -> tuple[CrossValidation, np.ndarray]:
-        """Return what draws the folds, and the rows that candidates are measured on."""
-        make_shape, may_lack_classes = make_shape_function(data), self.scoring is None
-        holdout = None
-        if self.cv is None and self.limits is None:  # the confidence of limits comes from several folds
-            holdout = choose_holdout(
-                data, families, make_shape, self.timeout, seed=seed, may_lack_classes=may_lack_classes
-            )
-        n_folds = MIN_FOLDS if holdout is None else 1
-        rows = sample_rows(data.y, families, make_shape, self.timeout, seed=seed, groups=data.groups, n_folds=n_folds)
-        return self.cv if holdout is None else holdout, rows
-
     def _read_data(self, X: MatrixLike, y: ArrayLike, metadata: Mapping[str, Any]) -> TableData:
         """Read the table, check target and metadata against it, and set the attributes that describe it."""
         require_target(self, y)
+        require_memory(X, N_TABLE_COPIES, n_jobs=1 if names_cluster(self.executor) else self.n_jobs)
         if self.task is None:
             check_classes_are_plausible(y, type(self).__name__)
-        reader, is_classification = TableReader(), _is_classification(self)
+        reader, is_classification = TableReader(), is_classification_task(self)
         data = read_table(reader, X, y, metadata, is_classification=is_classification, cv=self.cv, time=self.time)
         data.describe_columns_on(self)
         if data.classes is not None:
@@ -386,8 +405,11 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         chosen, ensemble, self.best_estimator_ = fits.fit_within_limits(choice, reader, X)
         self.refit_time_ = time.perf_counter() - start
         self._keep_candidate_rows(chosen.complete_candidate_rows(self._candidate_rows, choice.second_layer.records))
-        self.best_score_, self.front_ = chosen.score, make_blend_front(choice.blends, choice.costs)
-        if choice.limits is not None:
+        if fits.threshold is not None:
+            self.threshold_ = fits.threshold
+        self._blend_table = choice.make_table()
+        self.best_score_, self.front_ = chosen.score, BlendFront(self._blend_table.make_front())
+        if choice.aims is not None:
             self.best_scores_ = choice.best_scores
         self.blend_weights_ = {make_label(record): float(weight) for record, weight in ensemble}
         self.oof_predictions_ = fits.predict_out_of_fold(ensemble)
@@ -403,70 +425,9 @@ class AutoModelSelector(SharedParamsMixin, BaseSearch):
         task = f"classification of {len(self.classes_)} classes" if hasattr(self, "classes_") else "regression"
         yield render_paragraphs([f"A {task}. The score is that of the choice, on rows that it was not made on:"])
         yield self.leaderboard_.render_blend(self.blend_weights_)
-
-    def predict(self, X: MatrixLike) -> np.ndarray:
-        """Predict classes, or values.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Columns of a DataFrame may come in another order.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-        """
-        check_is_fitted(self)
-        return self.best_estimator_.predict(X)
-
-    @available_if(_is_classification)
-    def predict_proba(self, X: MatrixLike) -> np.ndarray:
-        """Predict the probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        y_proba : ndarray of shape (n_samples, n_classes)
-            Columns in the order of ``classes_``.
-        """
-        check_is_fitted(self)
-        return self.best_estimator_.predict_proba(X)
-
-    @available_if(_is_classification)
-    def decision_function(self, X: MatrixLike) -> np.ndarray:
-        """Return the logarithm of the odds or, for more than two classes, of the probabilities.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-
-        Returns
-        -------
-        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
-            For two classes, the log odds of the second one. For more, the logarithms of the probabilities.
-        """
-        tiny = np.finfo(float).tiny
-        logarithms = np.log(np.maximum(self.predict_proba(X), tiny))
-        return logarithms[:, 1] - logarithms[:, 0] if logarithms.shape[1] == 2 else logarithms
-
-    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy, or R², on some rows; higher is better.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), default=None
-
-        Returns
-        -------
-        score : float
-        """
-        metric = accuracy_score if _is_classification(self) else r2_score
-        return float(metric(y, self.predict(X), sample_weight=sample_weight))
+        yield from self._render_best_scores()
+        if hasattr(self, "threshold_"):
+            yield render_paragraphs([f"A row is positive from a probability of {self.threshold_:.4g} on."])
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickle a fitted selector without its artifact store, as without its storage."""

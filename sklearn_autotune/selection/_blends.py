@@ -1,9 +1,9 @@
-"""Blends of candidates: what they cost, the limits that they have to keep to, and the front of them."""
+"""Blends of candidates: what they cost, their objectives and limits, and a table of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import get_scorer
@@ -11,81 +11,41 @@ from sklearn.metrics import get_scorer
 from sklearn_autotune._compat.messages import extract_exception_line
 from sklearn_autotune._compat.sklearn import accepts_sample_weight, take_rows
 from sklearn_autotune._compat.types import MatrixLike
-from sklearn_autotune.evaluation import Failure, Fold, call_scorer, make_fixed_predictions, select_score
+from sklearn_autotune.evaluation import Failure, Fold, Outcome, call_scorer, make_fixed_predictions, select_score
+from sklearn_autotune.evaluation._base import label_before_scoring
 from sklearn_autotune.inference._table_reader import TableReader
+from sklearn_autotune.objectives._blend_table import BlendTable
 from sklearn_autotune.objectives._costs import COSTS, Cost, PredictSeconds, count_bytes
-from sklearn_autotune.objectives._front import find_front
 from sklearn_autotune.objectives._limits import Limit
-from sklearn_autotune.objectives._plan import ObjectivePlan, read_objectives
-from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, Front
+from sklearn_autotune.objectives._plan import SINGLE, Objective, ObjectivePlan, read_objectives
 from sklearn_autotune.search._setup import make_limit_check
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._candidates import FAMILY
+from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
-from sklearn_autotune.selection._ranking import make_label
+from sklearn_autotune.selection._ranking import Blend, make_label, select_blend_candidates
 from sklearn_autotune.selection._second_layer import is_second_layer
+from sklearn_autotune.statistics._front_rules import check_front_refit
 from sklearn_autotune.statistics._limit_check import LimitCheck
+from sklearn_autotune.statistics._refit_rules import RefitRule
 
 __all__ = [
     "BYTES",
     "SECONDS",
-    "Blend",
+    "BlendAims",
     "BlendCosts",
-    "BlendFront",
-    "BlendLimits",
     "make_blend_costs",
-    "make_blend_front",
-    "read_limits",
+    "make_blend_table",
+    "make_single_check",
+    "make_violation_finder",
+    "read_blend_aims",
     "score_on_fold",
+    "select_allowed_candidates",
 ]
 
 SECONDS, BYTES = "predict_seconds", "bytes"
 
 # How many times the seconds of the final model are measured; each time is a median of several calls.
 N_MEASUREMENTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Blend:
-    """A blend, or one candidate alone.
-
-    Attributes
-    ----------
-    weighted_records : tuple of (TrialRecord, float)
-        The candidates and their weights, which add up to 1.
-    score : float
-        Mean score over the folds of its out-of-fold predictions; higher is better.
-    single_fits : frozenset of int
-        Numbers of the models that are fitted once, on all rows, where the mean of the folds' models would be taken.
-    """
-
-    weighted_records: tuple[tuple[TrialRecord, float], ...]
-    score: float
-    single_fits: frozenset[int] = frozenset()
-
-    @property
-    def records(self) -> list[TrialRecord]:
-        """The candidates."""
-        return [record for record, _ in self.weighted_records]
-
-    @property
-    def weights_key(self) -> tuple[Any, ...]:
-        """The candidates' numbers and weights."""
-        return tuple((record.number, round(weight, 9)) for record, weight in self.weighted_records)
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """What distinguishes it from other blends."""
-        return self.weights_key, self.single_fits
-
-    def describe(self) -> str:
-        """Return its models and their weights as text."""
-        names = [
-            make_label(record) + (" (fitted once)" if record.number in self.single_fits else "")
-            for record in self.records
-        ]
-        weights = [f" {weight:.2g}" for _, weight in self.weighted_records] if len(names) > 1 else [""]
-        return ", ".join(name + weight for name, weight in zip(names, weights, strict=True))
 
 
 def get_seconds_per_row(record: TrialRecord) -> float:
@@ -106,12 +66,16 @@ class BlendCosts:
         The candidates whose predictions the second layer uses.
     factors : dict of str to float
         By which the estimates have turned out too low.
+    main : str
+        The cost by which the largest models are fitted once first: seconds, or bytes if these matter alone, which do
+        not differ from run to run.
     """
 
     cross_fit: CrossFitEvaluation
     reader: Mapping[str, float]
     base_records: Sequence[TrialRecord] = ()
     factors: dict[str, float] = field(default_factory=lambda: {SECONDS: 1.0, BYTES: 1.0})
+    main: str = SECONDS
 
     def list_models(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
         """Return candidates with those that they need: the second layer needs predictions of the first."""
@@ -125,9 +89,13 @@ class BlendCosts:
         return self.cross_fit.families[record.params[FAMILY]].is_bagged
 
     def list_averaged(self, records: Sequence[TrialRecord]) -> list[TrialRecord]:
-        """Return the models that are the mean of the folds' models, those that take most seconds first."""
+        """Return the models that are the mean of the folds' models, those that cost most first."""
+
+        def get_cost(record: TrialRecord) -> float:
+            return get_seconds_per_row(record) if self.main == SECONDS else float(record.outcome.artifacts.n_bytes)
+
         averaged = [record for record in self.list_models(records) if self.is_averaged(record)]
-        return sorted(averaged, key=lambda record: (-get_seconds_per_row(record), record.number))
+        return sorted(averaged, key=lambda record: (-get_cost(record), record.number))
 
     def count_fits(self, records: Sequence[TrialRecord], single_fits: frozenset[int]) -> dict[int, int]:
         """Return for each model of a blend, by number, how many fitted models predict for it."""
@@ -157,13 +125,13 @@ class BlendCosts:
                 self.factors[name] *= max(1.0, float(measured[name].mean()) / estimate)
 
     def list_variants(self, blend: Blend) -> list[Blend]:
-        """Return a blend with more and more of its models fitted once, those that take most seconds first."""
+        """Return a blend with more and more of its models fitted once, those that cost most first."""
         numbers = [record.number for record in self.list_averaged(blend.records)]
         return [replace(blend, single_fits=frozenset(numbers[:count])) for count in range(len(numbers) + 1)]
 
 
 def make_blend_costs(
-    cross_fit: CrossFitEvaluation, reader: TableReader, X: MatrixLike, limits: "BlendLimits | None"
+    cross_fit: CrossFitEvaluation, reader: TableReader, X: MatrixLike, aims: "BlendAims | None"
 ) -> BlendCosts:
     """Return what estimates the costs of blends, and have candidates measured as the limits ask.
 
@@ -174,25 +142,27 @@ def make_blend_costs(
         Fitted; all blends need it.
     X : array-like
         The raw table.
-    limits : BlendLimits or None
+    aims : BlendAims or None
     """
-    if limits is not None:
-        cross_fit.predict_seconds = limits.predict_seconds
+    if aims is not None:
+        cross_fit.predict_seconds = aims.predict_seconds
     costs = {SECONDS: -cross_fit.predict_seconds(reader, X), BYTES: float(count_bytes(reader))}
-    return BlendCosts(cross_fit, costs)
+    return BlendCosts(cross_fit, costs, main=SECONDS if aims is None or SECONDS in aims.costs.values() else BYTES)
 
 
 @dataclass(frozen=True)
-class BlendLimits:
-    """What a blend may cost, and has to reach.
+class BlendAims:
+    """What a blend may cost, what it has to reach, and by which objectives it is chosen.
 
     Attributes
     ----------
     plan : ObjectivePlan
     infeasible : str
         "raise" or "nearest".
+    refit : bool, str or callable
+        As of `AutoModelSelector`.
     costs : mapping of str to str
-        For each limited cost, by the name of its score: what it is a cost of, seconds or bytes.
+        For each cost, by the name of its score: what it is a cost of, seconds or bytes.
     predict_seconds : PredictSeconds
         How seconds are measured.
     check : LimitCheck or None
@@ -203,6 +173,7 @@ class BlendLimits:
 
     plan: ObjectivePlan
     infeasible: str
+    refit: Any
     costs: Mapping[str, str]
     predict_seconds: PredictSeconds
     check: LimitCheck | None = None
@@ -210,8 +181,20 @@ class BlendLimits:
 
     @property
     def score_keys(self) -> list[str]:
-        """The names of the scores that are limited."""
-        return [limit.key for limit in self.plan.limits if limit.key not in self.costs]
+        """The names of the scores that are limited, or objectives beside the one that guides the search."""
+        objectives = [one.key for one in self.plan.objectives if one.key != self.plan.primary]
+        keys = [*objectives, *(limit.key for limit in self.plan.limits)]
+        return [key for key in dict.fromkeys(keys) if key not in self.costs]
+
+    @property
+    def scoring(self) -> Any:
+        """The objective that guides the search; None if that is ``scoring``."""
+        return self.plan.scorers[self.plan.primary] if self.plan.is_listed else None
+
+    @property
+    def takes_best_score(self) -> bool:
+        """Whether the best score decides among blends that meet the limits."""
+        return not self.plan.is_listed or self.refit is True or self.refit == self.plan.primary
 
     @property
     def max_measurement_seconds(self) -> float:
@@ -226,12 +209,12 @@ class BlendLimits:
         return all(limit.compute_violation(-costs[self.costs[limit.key]]) <= 0 for limit in limits)
 
     def resolve_scorers(self) -> dict[str, Any]:
-        """Return the limited scorers by name, but for that of the search."""
+        """Return the scorers by name, but for that of the search."""
         scorers = {key: self.plan.scorers[key] for key in self.score_keys if key != self.plan.primary}
         return {key: get_scorer(one) if isinstance(one, str) else one for key, one in scorers.items()}
 
     def score(self, folds: Sequence[Fold], predictions: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the limited scores of predictions on each fold, by name; NaN where a scorer fails."""
+        """Return the scores of predictions on each fold, by name; NaN where a scorer fails."""
         assert self.score_fold is not None
         resolved = self.resolve_scorers()
         pairs = list(zip(folds, predictions, strict=True))
@@ -265,7 +248,7 @@ class BlendLimits:
         return np.array(found)
 
     def measure(self, model: Any, X: MatrixLike, *, once: bool = False) -> dict[str, np.ndarray]:
-        """Return the limited costs of a fitted model, by name: bytes, and seconds several times, or once."""
+        """Return the costs of a fitted model, by name: bytes, and seconds several times, or once."""
         found: dict[str, np.ndarray] = {}
         if SECONDS in self.costs.values():
             found[SECONDS] = np.array([-self.predict_seconds(model, X) for _ in range(1 if once else N_MEASUREMENTS)])
@@ -274,20 +257,13 @@ class BlendLimits:
         return found
 
     def list_values(self, costs: Mapping[str, Any], scores: Mapping[str, np.ndarray]) -> dict[str, float]:
-        """Return what a blend has of each limit, by the limits' names; costs are positive."""
-        return {limit.name: limit.sign * value for limit, value in self._list_means(costs, scores)}
+        """Return what a blend has of each objective and limit, by their names; costs are positive."""
+        named = self.plan.named if self.plan.is_listed else self.plan.limits
+        return {one.name: one.sign * self._average(one.key, costs, scores) for one in named}
 
-    def _list_means(self, costs: Mapping[str, Any], scores: Mapping[str, np.ndarray]) -> list[tuple[Limit, float]]:
-        """Return each limit with the mean score of a blend; that of a cost is negated."""
-        return [
-            (
-                limit,
-                -float(np.mean(costs[self.costs[limit.key]]))
-                if limit.key in self.costs
-                else float(scores[limit.key].mean()),
-            )
-            for limit in self.plan.limits
-        ]
+    def _average(self, key: str, costs: Mapping[str, Any], scores: Mapping[str, np.ndarray]) -> float:
+        """Return the mean score of a blend; that of a cost is negated."""
+        return -float(np.mean(costs[self.costs[key]])) if key in self.costs else float(scores[key].mean())
 
     def describe(self) -> str:
         """Return all limits as text."""
@@ -297,13 +273,13 @@ class BlendLimits:
         self, costs: Mapping[str, Any], scores: Mapping[str, np.ndarray], violations: np.ndarray
     ) -> str:
         """Return the limits that are not met as text, with the values of a blend."""
-        pairs = zip(self._list_means(costs, scores), violations, strict=True)
-        missed = [(limit, value) for (limit, value), violation in pairs if violation > 0]
+        pairs = zip(self.plan.limits, violations, strict=True)
+        missed = [(limit, self._average(limit.key, costs, scores)) for limit, violation in pairs if violation > 0]
         is_near = all(limit.compute_violation(value) <= 0 for limit, value in missed)
         rest = " Its means meet the limits, but not the ends of their intervals, which limit_confidence=0.5 leaves out."
         return ", ".join(limit.describe(value) for limit, value in missed) + "." + (rest if missed and is_near else "")
 
-    def start(self, cross_fit: CrossFitEvaluation, X: MatrixLike, confidence: float) -> "BlendLimits":
+    def start(self, cross_fit: CrossFitEvaluation, X: MatrixLike, confidence: float) -> "BlendAims":
         """Return the limits for the rows that candidates are measured on.
 
         Parameters
@@ -317,16 +293,54 @@ class BlendLimits:
         Raises
         ------
         ValueError
-            If a limited score cannot be computed, whatever is predicted.
+            If a score cannot be computed, whatever is predicted.
         """
         check = make_limit_check(self.plan, cross_fit.task.folds, confidence)
         started = replace(self, check=check, score_fold=partial(score_on_fold, cross_fit, X))
         fold, classes = cross_fit.task.folds[0], cross_fit.classes
         n_rows = len(fold.test)
         same = np.zeros(n_rows) if classes is None else np.full((n_rows, len(classes)), 1 / len(classes))
-        for scorer in started.resolve_scorers().values():
-            score_on_fold(cross_fit, X, same, fold, scorer, is_checked=True)
+        limited = {limit.key for limit in self.plan.limits}
+        for key, scorer in started.resolve_scorers().items():
+            score_on_fold(cross_fit, X, same, fold, scorer, where="limits" if key in limited else "objectives")
         return started
+
+
+def select_allowed_candidates(
+    records: Sequence[TrialRecord], costs: BlendCosts, aims: BlendAims | None
+) -> list[TrialRecord]:
+    """Return the blend candidates that keep to the limits on costs alone; all of them if none does."""
+    is_allowed = make_single_check(costs, aims)
+    candidates = select_blend_candidates(records, is_allowed)
+    return [record for record in candidates if is_allowed is None or is_allowed(record)] or candidates
+
+
+def make_single_check(costs: BlendCosts, aims: BlendAims | None) -> Callable[[TrialRecord], bool] | None:
+    """Return what says whether a candidate, fitted once, keeps to the limits on costs; None without limits."""
+    return None if aims is None else lambda record: aims.allow(costs.estimate_lowest([record]))
+
+
+def make_violation_finder(costs: BlendCosts, aims: BlendAims | None) -> Callable[[Outcome], dict[str, float]] | None:
+    """Return what says how far a candidate alone is from each limit on costs, in parts of the bound; None without any.
+
+    A blend costs more than any of its models, so a candidate that violates a limit is in no blend that meets it.
+    """
+    limits = [] if aims is None else [limit for limit in aims.plan.limits if limit.key in aims.costs]
+    if aims is None or not limits:
+        return None
+
+    def find_violations(outcome: Outcome) -> dict[str, float]:
+        result = outcome.artifacts
+        if not isinstance(result, CrossFitResult):
+            return {}
+        found = {
+            SECONDS: costs.reader[SECONDS] + result.seconds_per_row,
+            BYTES: costs.reader[BYTES] + result.n_bytes,
+        }
+        values = {limit.name: float(limit.compute_violation(-found[aims.costs[limit.key]])) for limit in limits}
+        return {name: value for name, value in values.items() if not np.isnan(value)}
+
+    return find_violations
 
 
 def score_on_fold(
@@ -336,7 +350,7 @@ def score_on_fold(
     fold: Fold,
     scorer: Any,
     *,
-    is_checked: bool = False,
+    where: str | None = None,
 ) -> float:
     """Return the score of predictions for a fold's test rows; NaN if the scorer fails.
 
@@ -349,8 +363,8 @@ def score_on_fold(
     fold : Fold
     scorer : callable or None
         None is the scorer of the search.
-    is_checked : bool, default=False
-        Whether a scorer that fails raises ValueError.
+    where : str or None, default=None
+        The parameter that has the scorer, for the ValueError if it fails; None raises none.
     """
     if scorer is None:
         return select_score(cross_fit.score(prediction, fold.test).score, None)
@@ -363,94 +377,117 @@ def score_on_fold(
     weight = cross_fit.task.score_params.get("sample_weight")
     is_weighted = weight is not None and accepts_sample_weight(scorer)
     params = {"sample_weight": np.asarray(weight)[fold.test]} if is_weighted else {}
+    if cross_fit.task.thresholds is not None:
+        scorer = label_before_scoring(cross_fit.task, scorer, fold.test)
     error_score = "raise" if cross_fit.task.error_score == "raise" else float("nan")
     args = model, table, take_rows(cross_fit.task.y, fold.test)
     scored = call_scorer(scorer, args, params, error_score=error_score)
-    if scored.failure == Failure.SCORE and is_checked:
+    if scored.failure == Failure.SCORE and where is not None:
         line = extract_exception_line(scored.error or "")
-        raise ValueError(f"limits has a score that cannot be computed from predictions of this table: {line}")
+        raise ValueError(f"{where} has a score that cannot be computed from predictions of this table: {line}")
     return select_score(scored.score, None)
 
 
-def read_limits(selector: Any) -> BlendLimits | None:
-    """Read the limits of an `AutoModelSelector`; None if it has none.
+def read_blend_aims(selector: Any) -> BlendAims | None:
+    """Read the objectives and limits of an `AutoModelSelector`; None if it has none.
 
     Raises
     ------
     ValueError, TypeError
-        If they cannot be read or met, or limit a cost that blends are not measured by.
+        If they cannot be read or met, or have a cost that blends are not measured by.
     """
-    plan = read_objectives(None, selector.limits, selector.scoring, True, selector)
+    _check_refit(selector)
+    plan = read_objectives(selector.objectives, selector.limits, selector.scoring, selector.refit, selector)
     if plan is None:
         return None
+    check_front_refit(selector.refit, plan)
+    if plan.primary in plan.cost_keys:
+        raise ValueError("objectives has no score that could guide the search. Add one, such as 'roc_auc' or 'r2'.")
     costs: dict[str, str] = {}
     ways: dict[str, PredictSeconds] = {}
-    for limit in plan.limits:
-        scorer = plan.scorers[limit.key]
+    named: tuple[Objective | Limit, ...] = (*plan.objectives, *plan.limits)
+    for one in named:
+        scorer, is_limit = plan.scorers[one.key], isinstance(one, Limit)
         if not isinstance(scorer, Cost | PredictSeconds):
             continue
         if scorer.name not in (SECONDS, BYTES):
             raise ValueError(
-                f"limits has {limit.name!r}, a cost that AutoModelSelector does not measure. Its models are limited by "
-                f"{SECONDS!r}, {BYTES!r} and scores."
+                f"{'limits' if is_limit else 'objectives'} has {one.name!r}, a cost that AutoModelSelector does not "
+                f"measure. Its models are {'limited' if is_limit else 'compared'} by {SECONDS!r}, {BYTES!r} and scores."
             )
-        if not limit.is_upper:
-            raise ValueError(f"limits[{limit.name!r}] is '>='. A limit on a cost has to be '<='.")
-        costs[limit.key] = scorer.name
+        if isinstance(one, Limit) and not one.is_upper:
+            raise ValueError(f"limits[{one.name!r}] is '>='. A limit on a cost has to be '<='.")
+        costs[one.key] = scorer.name
         if isinstance(scorer, PredictSeconds):
-            ways[limit.name] = scorer
+            ways[one.name] = scorer
     if len(set(ways.values())) > 1:
-        raise ValueError(f"limits has seconds that are measured in several ways: {', '.join(ways)}. Keep one of them.")
+        where = "limits has" if selector.objectives is None else "objectives and limits have"
+        raise ValueError(f"{where} seconds that are measured in several ways: {', '.join(ways)}. Keep one of them.")
     default = COSTS[SECONDS]
     assert isinstance(default, PredictSeconds)
-    return BlendLimits(plan, selector.infeasible, costs, next(iter(ways.values()), default))
+    return BlendAims(plan, selector.infeasible, selector.refit, costs, next(iter(ways.values()), default))
 
 
-class BlendFront(Front):
-    """``front_`` of a selector: the blends that no other one beats, as a dict of columns, printed as a table."""
+def _check_refit(selector: Any) -> None:
+    refit = selector.refit
+    if refit is False or isinstance(refit, RefitRule):
+        raise ValueError(
+            f"refit={refit!r} is for OptunaSearchCV. AutoModelSelector always fits its final model: refit can be True, "
+            "the name of an objective, 'knee' or a function of front_."
+        )
+    if refit is not True and selector.objectives is None:
+        raise ValueError(f"refit={refit!r} chooses among objectives, and there are none. Give objectives, or leave it.")
+    if selector.objectives is not None and selector.scoring is not None:
+        raise ValueError(
+            f"scoring={selector.scoring!r} is given with objectives, of which the first score guides the search. Leave "
+            "scoring at None, and let the score be the first of the objectives."
+        )
 
-    text_columns: ClassVar[tuple[str, ...]] = ("members",)
 
-    def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
-        """Return the header, and the first rows as text."""
-
-        def write(name: str, value: Any) -> str:
-            if name == "members":
-                return ", ".join(f"{label} {weight:.2g}" for label, weight in value.items())
-            return str(value) if name == "n_models" else f"{value:.5g}"
-
-        header = list(self)
-        return header, [[write(name, self[name][row]) for name in header] for row in range(min(n_rows, self.n_rows))]
-
-
-def make_blend_front(blends: Sequence[Blend], costs: BlendCosts) -> BlendFront:
-    """Return the blends that no other one beats in score, seconds and bytes, the best score first.
-
-    Of blends with the same score, those count as better that average more models of the folds.
+def make_blend_table(
+    blends: Sequence[Blend],
+    costs: BlendCosts,
+    aims: BlendAims | None = None,
+    scores: Sequence[Mapping[str, np.ndarray]] = (),
+    meets_limits: Sequence[bool] | None = None,
+    best: int | None = None,
+) -> BlendTable:
+    """Return blends as a table of their scores and estimated costs.
 
     Parameters
     ----------
     blends : sequence of Blend
     costs : BlendCosts
+    aims : BlendAims or None, default=None
+    scores : sequence of (mapping of str to ndarray of shape (n_folds,)), default=()
+        With aims: of each blend, the scores in ``aims.score_keys`` by name.
+    meets_limits : sequence of bool or None, default=None
+        Of each blend; None is all.
+    best : int or None, default=None
+        Position of the chosen one.
     """
     estimates = [costs.estimate(blend.records, blend.single_fits) for blend in blends]
-    order = sorted(range(len(blends)), key=lambda index: (blends[index].score, -len(blends[index].single_fits)))
-    keys = [(blends[index].score, -len(blends[index].single_fits)) for index in order]
-    ranks = np.zeros(len(blends))
-    ranks[order] = np.cumsum([0, *(one != other for one, other in zip(keys[1:], keys[:-1], strict=True))])
-    # What cannot be pickled has no size.
-    paid = np.array([[-estimate[SECONDS], -estimate[BYTES]] for estimate in estimates])
-    is_on_front = find_front(np.column_stack([ranks, np.nan_to_num(paid, nan=-np.finfo(float).max)]))
-    rows = sorted(np.flatnonzero(is_on_front).tolist(), key=lambda index: -ranks[index])
-    chosen = [blends[index] for index in rows]
-    return BlendFront(
-        {
-            "score": np.array([blend.score for blend in chosen]),
-            SECONDS: np.array([estimates[index][SECONDS] for index in rows]),
-            BYTES: np.array([estimates[index][BYTES] for index in rows]),
-            "n_models": [sum(costs.count_fits(blend.records, blend.single_fits).values()) for blend in chosen],
-            "members": [
-                {make_label(record): float(weight) for record, weight in blend.weighted_records} for blend in chosen
-            ],
-        }
+    paid = {name: np.array([-estimate[name] for estimate in estimates]) for name in (SECONDS, BYTES)}
+    columns = {f"neg_{name}": paid[name] for name in paid}
+    scorers: dict[str, Any] = {f"neg_{name}": COSTS[name] for name in paid}
+    objectives = (Objective(SINGLE, SINGLE), *(Objective(name, f"neg_{name}", -1) for name in paid))
+    if aims is not None:
+        columns |= {key: np.array([one[key].mean() for one in scores]) for key in aims.score_keys}
+        columns |= {key: paid[name] for key, name in aims.costs.items()}
+        scorers |= aims.resolve_scorers() | {key: aims.plan.scorers[key] for key in aims.costs}
+        objectives = aims.plan.objectives if aims.plan.is_listed else objectives
+    primary = SINGLE if aims is None else aims.plan.primary
+    columns[primary], scorers[primary] = np.array([blend.score for blend in blends]), None
+    return BlendTable(
+        objectives=objectives,
+        limits=() if aims is None else aims.plan.limits,
+        primary=primary,
+        is_listed=aims is not None and aims.plan.is_listed,
+        scores=columns,
+        scorers=scorers,
+        n_single_fits=np.array([len(blend.single_fits) for blend in blends]),
+        n_models=[sum(costs.count_fits(blend.records, blend.single_fits).values()) for blend in blends],
+        members=[{make_label(record): float(weight) for record, weight in blend.weighted_records} for blend in blends],
+        meets_limits=np.ones(len(blends), dtype=bool) if meets_limits is None else np.array(meets_limits),
+        best=best,
     )

@@ -14,11 +14,11 @@ from sklearn.pipeline import Pipeline
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
 from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
+from sklearn_autotune._compat.free_memory import return_free_memory
 from sklearn_autotune._compat.sklearn import (
     find_weight_parameter,
     is_rank_scorer,
     limit_to_one_thread,
-    take_metadata_rows,
     take_rows,
 )
 from sklearn_autotune.boosting._early_stopping import (
@@ -39,13 +39,13 @@ from sklearn_autotune.evaluation import (
     Task,
     WorkItem,
     attempt,
-    call_scorer,
-    make_fixed_predictions,
+    score_predictions,
 )
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.families import Family, find_parameter_prefix
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, predict_all_classes
+from sklearn_autotune.inference._column_encoder import MIN_ROUNDED_CELLS
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
@@ -63,11 +63,15 @@ from sklearn_autotune.tables._preparation import make_preparation
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
-__all__ = ["CrossFitEvaluation"]
+__all__ = ["N_TABLE_COPIES", "CrossFitEvaluation"]
 
 # The share of the training rows that early stopping gets if it can use none of a fold's test rows, and histogram
 # gradient boosting cannot draw its own: rows of the rarest classes stay in training.
 EARLY_STOPPING_SHARE = 0.1
+
+# How many times the size of the table a fit takes at least: two thirds of the rows as they are prepared, with the
+# table's own and one more copy of them. LightGBM took 3.0 times the size of the training rows, XGBoost 3.1.
+N_TABLE_COPIES = 2.0
 
 
 @dataclass
@@ -289,16 +293,7 @@ class CrossFitEvaluation:
 
     def score(self, prediction: np.ndarray, rows: np.ndarray, fold_number: int | None = None) -> Scored:
         """Score predictions for some rows with the task's scorer; with a fold's number, keep what is kept of them."""
-        placeholder = np.zeros((len(rows), 1))
-        params = take_metadata_rows(self.task.X, params=self.task.score_params, indices=rows)
-        args = make_fixed_predictions(placeholder, prediction, self.classes), placeholder, take_rows(self.task.y, rows)
-        error_score = "raise" if self.task.error_score == "raise" else float("nan")  # so that a failure is seen
-        call = partial(call_scorer, args=args, params=params, error_score=error_score)
-        keeper = self.task.row_keeper
-        if fold_number is None or isinstance(keeper, str):
-            scored = call(self.task.scorer)
-        else:
-            scored = keeper.score(fold_number, args[-1], call, self.task.scorer)
+        scored = score_predictions(self.task, prediction, rows, self.classes, fold_number)
         if isinstance(scored.score, dict):
             raise TypeError(f"AutoModelSelector takes one score, and scoring returned {', '.join(scored.score)}.")
         return scored
@@ -380,13 +375,15 @@ class CrossFitEvaluation:
         rows, present_classes, y = self._select_rows(family, rows)
         steps = self.steps.fit(rows, y, screens=family.screens, generates=uses_generated(family, params))
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
-        preparation = make_preparation(family.columns, steps.n_categories, len(rows), self.classes is not None)
+        settings = len(rows), self.classes is not None, steps.X.dtype
+        preparation = make_preparation(family.columns, steps.n_categories, *settings)
         weight_name = find_weight_parameter(model)
         weight = None if weight_name is None else self._take_weights(rows, self.task.fit_params)
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
             train = PreparedRows(fit_with_inner_folds(preparation, steps.X, y, self.inner.draw(rows, y)), y, weight)
+            steps = replace(steps, X=None)  # takes as much memory as the training rows
             fit_params: dict[str, Any] = {}
             if family.columns == "native":
                 columns = preparation.transformers_[0][2]
@@ -413,6 +410,8 @@ class CrossFitEvaluation:
                     fit_params["inner_folds"] = self.inner.draw(rows, y, model.n_folds)
                 with use_inner_folds(model, self.inner, rows, y):
                     model.fit(train.X, train.y, **fit_params)
+        if self.task.X.size >= MIN_ROUNDED_CELLS:
+            return_free_memory()
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
             model = label_classes(model, present_classes)
         return Pipeline([*steps.steps, ("columns", preparation), ("model", model)])

@@ -3,7 +3,7 @@
 import logging
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isfinite
@@ -14,8 +14,16 @@ import numpy as np
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import compute_log_loss, select_score
 from sklearn_autotune.families._baseline import BASELINE
+from sklearn_autotune.objectives._blend_table import BlendTable
 from sklearn_autotune.search._trial_loop import TrialRecord
-from sklearn_autotune.selection._blends import BYTES, SECONDS, Blend, BlendCosts, BlendLimits
+from sklearn_autotune.selection._blends import (
+    BYTES,
+    SECONDS,
+    BlendAims,
+    BlendCosts,
+    make_blend_table,
+    select_allowed_candidates,
+)
 from sklearn_autotune.selection._candidates import FAMILY
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ensemble_selection import (
@@ -27,8 +35,9 @@ from sklearn_autotune.selection._ensemble_selection import (
 )
 from sklearn_autotune.selection._ranking import (
     MAX_BLEND_SIZE,
+    Blend,
     average_fold_scores,
-    select_blend_candidates,
+    choose_blend,
     sort_by_score,
 )
 from sklearn_autotune.selection._schedule import TimeReserve
@@ -41,15 +50,14 @@ __all__ = [
     "ChosenEnsemble",
     "EnsembleScorer",
     "choose_from_both_layers",
-    "make_single_check",
-    "select_allowed_candidates",
 ]
 
 logger = logging.getLogger(__name__)
 
-# The choice uses at most so many rows; fewer if a scikit-learn scorer is called.
+# The choice uses at most so many rows; fewer if a scikit-learn scorer is called, or if there are very many classes.
 MAX_ROWS = 20_000
 MAX_SCORER_ROWS = 5_000
+MAX_CELLS = 1_000_000  # rows times classes
 
 # With a single split, its test rows are divided into so many parts: weights are chosen on some and scored on others.
 N_PARTS = 5
@@ -130,7 +138,9 @@ class EnsembleScorer:
         self.second_layer = second_layer
         self.has_default_scoring = has_default_scoring
         folds = [fold.test for fold in cross_fit.task.folds]
-        every = max(1, sum(map(len, folds)) // (MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS))
+        n_classes = 1 if cross_fit.classes is None else len(cross_fit.classes)
+        max_rows = min(MAX_ROWS if has_default_scoring else MAX_SCORER_ROWS, MAX_CELLS // n_classes)
+        every = max(1, sum(map(len, folds)) // max(1, max_rows))
         self.rows = _get_scoring_parts([rows[::every] for rows in folds])
         self.predictions = [
             _get_scoring_parts([values[::every] for values in second_layer.collect_predictions(record, cross_fit)])
@@ -199,7 +209,7 @@ class BlendChoice:
     costs : BlendCosts
     second_layer : SecondLayer
         With records if it was measured.
-    limits : BlendLimits or None
+    aims : BlendAims or None
     has_default_scoring : bool
         See `EnsembleScorer`.
     allows_blend : bool
@@ -210,9 +220,9 @@ class BlendChoice:
     Attributes
     ----------
     blends : list of Blend
-        Those that were compared, and that meet the limits.
+        Those that were compared.
     best_scores : dict of str to float
-        What the final model has of each limit; costs are positive.
+        What the final model has of each objective and limit; costs are positive.
     """
 
     def __init__(
@@ -221,7 +231,7 @@ class BlendChoice:
         costs: BlendCosts,
         second_layer: SecondLayer,
         *,
-        limits: BlendLimits | None,
+        aims: BlendAims | None,
         has_default_scoring: bool,
         allows_blend: bool,
         deadline: float | None,
@@ -229,7 +239,7 @@ class BlendChoice:
         self.candidates = candidates
         self.costs = costs
         self.second_layer = second_layer
-        self.limits = limits
+        self.aims = aims
         self.ranked = sort_by_score([*candidates, *second_layer.select_best_records()])
         self.scorer = EnsembleScorer(
             costs.cross_fit, self.ranked, second_layer=second_layer, has_default_scoring=has_default_scoring
@@ -237,12 +247,13 @@ class BlendChoice:
         self.allows_blend = allows_blend
         self.deadline = deadline
         self.blends: list[Blend] = []
+        self._best = 0
         self.best_scores: dict[str, float] = {}
         self._refused: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}  # what their final models cost
         self._limited_scores: dict[tuple[Any, ...], dict[str, np.ndarray]] = {}
 
     def choose(self) -> ChosenEnsemble:
-        """Choose the blend with the best score that meets the limits and has not been refused.
+        """Choose the blend with the best score, or by a rule, that meets the limits and has not been refused.
 
         Raises
         ------
@@ -258,7 +269,7 @@ class BlendChoice:
         choice = self._choose_weights(usable)
         blends = self._list_blends(choice.weights)
         blend, is_nearest = self._choose_blend(blends)
-        self.blends = blends if self.limits is None else [one for one in blends if self._is_allowed(one)] or [blend]
+        self.blends, self._best = blends, blends.index(blend)
         is_first = blend.weights_key == blends[0].weights_key
         score, gain = (choice.score, choice.gain) if is_first else (blend.score, 0.0)
         score -= self.scorer.compute_sampling_error(blend)
@@ -284,32 +295,41 @@ class BlendChoice:
         X : array-like
             The raw table.
         """
-        if self.limits is None:
+        if self.aims is None:
             return True
         blend = Blend(tuple(ensemble), chosen.score, chosen.single_fits)
-        is_late = self.deadline is not None and clock.now() + self.limits.max_measurement_seconds > self.deadline
-        measured, scores = self.limits.measure(model, X, once=is_late), self._score_limited(blend)
-        violations = self.limits.compute_violations(measured, scores, is_final=True)
+        is_late = self.deadline is not None and clock.now() + self.aims.max_measurement_seconds > self.deadline
+        measured, scores = self.aims.measure(model, X, once=is_late), self._score_limited(blend)
+        violations = self.aims.compute_violations(measured, scores, is_final=True)
         if not chosen.is_nearest and not is_late and (violations > 0).any():
             # Whatever else the machine does makes a model slower, so the second measurement counts.
-            measured = self.limits.measure(model, X)
-            violations = self.limits.compute_violations(measured, scores, is_final=True)
-        self.best_scores = self.limits.list_values(measured, scores)
+            measured = self.aims.measure(model, X)
+            violations = self.aims.compute_violations(measured, scores, is_final=True)
+        primary = {self.aims.plan.primary: np.array([chosen.score])}
+        self.best_scores = self.aims.list_values(measured, primary | scores)
         if chosen.is_nearest or bool((violations <= 0).all()):
             return True
-        missed = self.limits.describe_missed(measured, scores, violations)
+        missed = self.aims.describe_missed(measured, scores, violations)
         logger.info("The final model of %s breaks a limit: %s", blend.describe(), missed)
         self.costs.correct(blend, measured)
         self._refused[Blend(tuple(chosen.weighted_records), 0.0, chosen.single_fits).key] = measured
         return False
 
+    def make_table(self) -> BlendTable:
+        """Return the blends that were compared as a table, with the chosen one."""
+        if self.aims is None:
+            return make_blend_table(self.blends, self.costs, best=self._best)
+        scores = [self._score_limited(blend) for blend in self.blends]
+        meets_limits = [self._is_allowed(blend) for blend in self.blends]
+        return make_blend_table(self.blends, self.costs, self.aims, scores, meets_limits, self._best)
+
     def _allows(self, indices: Sequence[int], caps: Mapping[str, float] | None = None) -> bool:
         """Whether candidates together keep to the limits on costs, and to caps, if each of them is fitted once."""
-        if self.limits is None and caps is None:
+        if self.aims is None and caps is None:
             return True
         costs = self.costs.estimate_lowest([self.ranked[index] for index in indices])
         is_below = all(costs[name] <= cap for name, cap in (caps or {}).items())
-        return is_below and (self.limits is None or self.limits.allow(costs))
+        return is_below and (self.aims is None or self.aims.allow(costs))
 
     def _choose_weights(self, usable: Sequence[int]) -> EnsembleChoice:
         """Choose weights for candidates that keep to the limits on costs together; for any if none does alone."""
@@ -330,12 +350,18 @@ class BlendChoice:
         found = [weights, *np.eye(len(self.ranked))]
         if self.allows_blend and self.scorer.has_time(self.deadline, 2 * len(CAP_SHARES) + MAX_BLEND_SIZE):
             costs = self.costs.estimate_lowest([self.ranked[index] for index in np.flatnonzero(weights)])
-            caps = [{name: share * costs[name]} for name in (SECONDS, BYTES) for share in CAP_SHARES]
+            caps = [{name: share * costs[name]} for name in self._list_capped() for share in CAP_SHARES]
             found += [self._choose_below(cap, MAX_BLEND_SIZE) for cap in caps]
             found += [self._choose_below({}, n_models) for n_models in range(2, int((weights > 0).sum()))]
         blends = {blend.key: blend for blend in (self._make_blend(one) for one in found if one.any())}
         variants = [variant for blend in blends.values() for variant in self.costs.list_variants(blend)]
         return [variants[0], *(blend for blend in variants[1:] if isfinite(blend.score))]
+
+    def _list_capped(self) -> list[str]:
+        """Return the costs by which smaller blends are looked for: both, or those among the objectives and limits."""
+        if self.aims is None or not self.aims.plan.is_listed:
+            return [SECONDS, BYTES]
+        return [name for name in (SECONDS, BYTES) if name in self.aims.costs.values()]
 
     def _choose_below(self, caps: Mapping[str, float], max_models: int) -> np.ndarray:
         """Return greedy weights of candidates whose costs together are below caps; zeros if there are none."""
@@ -362,35 +388,47 @@ class BlendChoice:
 
     def _choose_blend(self, blends: Sequence[Blend]) -> tuple[Blend, bool]:
         """Return the best blend that meets the limits, or the nearest, and whether it is only the nearest."""
-        if self.limits is None:
+        if self.aims is None:
             return blends[0], False
-        allowed = [blend for blend in blends if blend.key not in self._refused and self._is_allowed(blend)]
-        if allowed:
-            return max(allowed, key=lambda blend: (blend.score, -len(blend.single_fits))), False
+        may_win = [blend.key not in self._refused and self._is_allowed(blend) for blend in blends]
+        if any(may_win):
+            return self._choose_by_rule(blends, may_win), False
         learnt = [blend for blend in blends if any(one.params[FAMILY] != BASELINE.name for one in blend.records)]
         blends = learnt or blends
         violations = [self._compute_violations(blend) for blend in blends]
         place = int(np.argmin([np.where(found > 0, found, 0.0).sum() for found in violations]))
         nearest = blends[place]
         costs, scores = self._get_costs(nearest), self._score_limited(nearest)
-        missed = self.limits.describe_missed(costs, scores, violations[place])
+        missed = self.aims.describe_missed(costs, scores, violations[place])
         message = (
-            f"No blend and no single model meets all limits ({self.limits.describe()}). The nearest is "
+            f"No blend and no single model meets all limits ({self.aims.describe()}). The nearest is "
             f"{nearest.describe()}: {missed} Search longer, name faster families, or loosen the limits; the candidates "
             "are in cv_results_. infeasible='nearest' takes the nearest."
         )
-        if self.limits.infeasible == "raise":
+        if self.aims.infeasible == "raise":
             raise ValueError(message)
         warnings.warn(message, stacklevel=4)
         return nearest, True
+
+    def _choose_by_rule(self, blends: Sequence[Blend], may_win: Sequence[bool]) -> Blend:
+        """Return one of the blends that may win: the one chosen on other folds, the best, or the one of a rule."""
+        assert self.aims is not None
+        if not self.aims.takes_best_score:
+            scores = [self._score_limited(blend) for blend in blends]
+            table = make_blend_table(blends, self.costs, self.aims, scores, may_win)
+            return blends[choose_blend(table, self.aims.refit)]
+        if may_win[0]:
+            return blends[0]
+        allowed = [blend for blend, may in zip(blends, may_win, strict=True) if may]
+        return max(allowed, key=lambda blend: (blend.score, -len(blend.single_fits)))
 
     def _is_allowed(self, blend: Blend) -> bool:
         return bool((self._compute_violations(blend) <= 0).all())
 
     def _compute_violations(self, blend: Blend) -> np.ndarray:
-        assert self.limits is not None
+        assert self.aims is not None
         costs, scores = self._get_costs(blend), self._score_limited(blend)
-        return self.limits.compute_violations(costs, scores, is_final=blend.key in self._refused)
+        return self.aims.compute_violations(costs, scores, is_final=blend.key in self._refused)
 
     def _get_costs(self, blend: Blend) -> Mapping[str, Any]:
         """Return what the final model of a refused blend was measured to cost, and what others are estimated to."""
@@ -398,14 +436,14 @@ class BlendChoice:
 
     def _score_limited(self, blend: Blend) -> dict[str, np.ndarray]:
         """Return the limited scores of a blend's out-of-fold predictions on each fold, by name."""
-        assert self.limits is not None
+        assert self.aims is not None
         key = blend.weights_key
-        if key not in self._limited_scores and self.limits.score_keys:
+        if key not in self._limited_scores and self.aims.score_keys:
             cross_fit = self.costs.cross_fit
             models = [self.second_layer.collect_predictions(record, cross_fit) for record in blend.records]
             weights = np.array([weight for _, weight in blend.weighted_records])
             folds = [average_predictions(values, weights) for values in zip(*models, strict=True)]
-            self._limited_scores[key] = self.limits.score(cross_fit.task.folds, folds)
+            self._limited_scores[key] = self.aims.score(cross_fit.task.folds, folds)
         return self._limited_scores.get(key, {})
 
 
@@ -415,7 +453,7 @@ def choose_from_both_layers(
     costs: BlendCosts,
     artifacts: Artifacts,
     *,
-    limits: BlendLimits | None,
+    aims: BlendAims | None,
     has_default_scoring: bool,
     allows_blend: bool,
 ) -> BlendChoice:
@@ -430,14 +468,14 @@ def choose_from_both_layers(
     costs : BlendCosts
     artifacts : Artifacts
         Where measured models of the second layer are kept.
-    limits, has_default_scoring, allows_blend
+    aims, has_default_scoring, allows_blend
         See `BlendChoice`.
 
     Returns
     -------
     choice : BlendChoice
     """
-    candidates = select_allowed_candidates(records, costs, limits)
+    candidates = select_allowed_candidates(records, costs, aims)
     second_layer = measure_second_layer(
         costs.cross_fit,
         time_reserve.second_layer,
@@ -449,21 +487,7 @@ def choose_from_both_layers(
     costs.base_records = second_layer.base_records
     deadline = time_reserve.blend_deadline
     settings: dict[str, Any] = {"has_default_scoring": has_default_scoring, "allows_blend": allows_blend}
-    return BlendChoice(candidates, costs, second_layer, limits=limits, deadline=deadline, **settings)
-
-
-def select_allowed_candidates(
-    records: Sequence[TrialRecord], costs: BlendCosts, limits: BlendLimits | None
-) -> list[TrialRecord]:
-    """Return the blend candidates that keep to the limits on costs alone; all of them if none does."""
-    is_allowed = make_single_check(costs, limits)
-    candidates = select_blend_candidates(records, is_allowed)
-    return [record for record in candidates if is_allowed is None or is_allowed(record)] or candidates
-
-
-def make_single_check(costs: BlendCosts, limits: BlendLimits | None) -> Callable[[TrialRecord], bool] | None:
-    """Return what says whether a candidate, fitted once, keeps to the limits on costs; None without limits."""
-    return None if limits is None else lambda record: limits.allow(costs.estimate_lowest([record]))
+    return BlendChoice(candidates, costs, second_layer, aims=aims, deadline=deadline, **settings)
 
 
 def _get_scoring_parts(folds: list[np.ndarray]) -> list[np.ndarray]:

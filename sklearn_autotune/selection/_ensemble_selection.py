@@ -149,20 +149,22 @@ def choose_weights(
     lucky choice decides.
     """
     n_candidates, n_parts = len(predictions), len(predictions[0])
+    may_blend = n_candidates > 1 and max_models > 1
     part_scores = np.array([[score(values, [part]) for part, values in enumerate(own)] for own in predictions])
     blends, blended, alone = [], [], []
     for part in range(n_parts):
         others = [other for other in range(n_parts) if other != part] or [part]
-        weights = _choose_on_parts(predictions, others, score, max_models, allows)
-        blends.append(weights)
+        if may_blend:
+            blends.append(_choose_on_parts(predictions, others, score, max_models, allows))
         if is_forward and n_parts > 1:
             others = list(range(part))
             if not others:
                 continue
-            weights = _choose_on_parts(predictions, others, score, max_models, allows)
-        blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
         alone.append(part_scores[part_scores[:, others].mean(axis=1).argmax(), part])
-    if n_candidates > 1 and max_models > 1 and not _is_clearly_worse(np.array(blended), np.array(alone)):
+        if may_blend:
+            weights = _choose_on_parts(predictions, others, score, max_models, allows) if is_forward else blends[-1]
+            blended.append(score(average_predictions([own[part] for own in predictions], weights), [part]))
+    if may_blend and not _is_clearly_worse(np.array(blended), np.array(alone)):
         weights = _keep_largest_weights(np.mean(blends, axis=0), max_models, allows)
         whole = average_predictions([np.concatenate(own) for own in predictions], weights)
         if np.isfinite(score(whole, range(n_parts))):

@@ -1,4 +1,4 @@
-"""The final fits of the chosen candidates, and the scikit-learn ensemble made of them."""
+"""The final fits of the chosen candidates, the scikit-learn ensemble made of them, and its predictions."""
 
 import logging
 import warnings
@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
-from sklearn_autotune._compat.types import MatrixLike
+from sklearn_autotune._compat.types import ArrayLike, MatrixLike
 from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.search._final_fit import average_over_folds
@@ -25,7 +28,7 @@ from sklearn_autotune.selection._schedule import TimeReserve
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
 from sklearn_autotune.storage._artifacts import Artifacts
 
-__all__ = ["FINAL_FIT", "FinalFits"]
+__all__ = ["FINAL_FIT", "BlendPredictor", "FinalFits", "is_classification_task"]
 
 FINAL_FIT = "final fit"  # the name of this stage, as it is shown
 
@@ -47,6 +50,11 @@ class FinalFits:
         The rows that the candidates were measured on.
     artifacts : Artifacts, default=None
         Where a stored search keeps what has been fitted.
+
+    Attributes
+    ----------
+    threshold : float or None
+        That of the final model, if the task has thresholds.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class FinalFits:
         self.artifacts = artifacts or Artifacts()
         self.fitted: dict[int, Any] = {}
         self.single_fits: frozenset[int] = frozenset()
+        self.threshold: float | None = None
         self._models: dict[tuple[int, bool], Any] = {}
 
     def fit(
@@ -104,7 +113,7 @@ class FinalFits:
 
     def fit_within_limits(
         self, choice: BlendChoice, reader: TableReader, X: MatrixLike
-    ) -> tuple[ChosenEnsemble, list[tuple[TrialRecord, float]], Pipeline]:
+    ) -> tuple[ChosenEnsemble, list[tuple[TrialRecord, float]], Any]:
         """Fit what is chosen. If the final model breaks a limit, the next choice is fitted.
 
         Parameters
@@ -120,13 +129,14 @@ class FinalFits:
         chosen : ChosenEnsemble
         fitted : list of (TrialRecord, float)
             As of `fit`.
-        model : Pipeline
+        model : Pipeline or FixedThresholdClassifier
             Reads a raw table and predicts.
         """
         while True:
             chosen = choice.choose()
             fitted = self.fit(chosen.weighted_records, chosen.best_record, chosen.single_fits)
-            model = Pipeline([("read", reader), ("model", self.assemble(fitted))])
+            self.threshold = self._choose_threshold(fitted)
+            model = self._make_model(reader, self.assemble(fitted))
             if choice.accepts(chosen, fitted, model, X):
                 return chosen, fitted, model
 
@@ -203,16 +213,38 @@ class FinalFits:
         -------
         predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
         """
-        task = self.cross_fit.task
-        models = [self.second_layer.collect_predictions(record, self.cross_fit) for record, _ in ensemble]
-        weights = [weight for _, weight in ensemble]
-        blended = [np.tensordot(weights, np.stack(folds), axes=1) for folds in zip(*models, strict=True)]
-        searched = average_over_folds(task, blended)
+        searched = average_over_folds(self.cross_fit.task, self._predict_on_folds(ensemble))
         predictions = np.full((len(self.full_fit.task.y), *searched.shape[1:]), np.nan)
         predictions[self.rows] = searched
         return predictions
 
-    def fit_on_folds(self, ensemble: Sequence[tuple[TrialRecord, float]], reader: TableReader) -> list[Pipeline]:
+    def _predict_on_folds(self, ensemble: Sequence[tuple[TrialRecord, float]]) -> list[np.ndarray]:
+        """Return the blend's predictions for the test rows of each fold."""
+        models = [self.second_layer.collect_predictions(record, self.cross_fit) for record, _ in ensemble]
+        weights = [weight for _, weight in ensemble]
+        return [np.tensordot(weights, np.stack(folds), axes=1) for folds in zip(*models, strict=True)]
+
+    def _choose_threshold(self, ensemble: Sequence[tuple[TrialRecord, float]]) -> float | None:
+        """Return the threshold that is best for the blend's out-of-fold predictions of all folds together."""
+        task, classes = self.cross_fit.task, self.cross_fit.classes
+        if task.thresholds is None or classes is None:
+            return None
+        predicted = zip(task.folds, self._predict_on_folds(ensemble), strict=True)
+        kept = {
+            fold.number: task.thresholds.keep_probabilities(prediction, classes, fold.number)
+            for fold, prediction in predicted
+        }
+        return task.thresholds.choose_final(task, kept)
+
+    def _make_model(self, reader: TableReader, ensemble: Any) -> Any:
+        """Return a model that reads a raw table, and predicts with the threshold if there is one."""
+        model, task = Pipeline([("read", reader), ("model", ensemble)]), self.full_fit.task
+        thresholds = self.cross_fit.task.thresholds
+        if thresholds is None or self.threshold is None:
+            return model
+        return thresholds.make_classifier(model, self.threshold, task.X, task.y)
+
+    def fit_on_folds(self, ensemble: Sequence[tuple[TrialRecord, float]], reader: TableReader) -> list[Any]:
         """Return the ensemble of each fold, whose models were fitted on its training rows; none if there is no time.
 
         The models are those that were measured, so that they predict a fold's test rows as `predict_out_of_fold` does.
@@ -252,7 +284,7 @@ class FinalFits:
                 for one in present:
                     weights[one.number] += weight / len(present)
             pairs = [(records[number], weight) for number, weight in weights.items() if weight]
-            ensembles.append(Pipeline([("read", reader), ("model", self.assemble(pairs, fitted))]))
+            ensembles.append(self._make_model(reader, self.assemble(pairs, fitted)))
         return ensembles
 
     def _collect_fold_models(self, record: TrialRecord) -> dict[int, Any]:
@@ -307,3 +339,78 @@ class FinalFits:
             SecondLayerClassifier(weights, stacked, len(base_records), np.arange(len(self.full_fit.classes)))
         )
         return StackingClassifier(named_estimators, second, stack_method="predict_proba", **settings)
+
+
+def is_classification_task(selector: Any) -> bool:
+    """Whether a selector is for classification."""
+    return bool(selector.task != "regression")
+
+
+class BlendPredictor:
+    """Predicts with the final model of a selector."""
+
+    best_estimator_: Any
+
+    def predict(self, X: MatrixLike) -> np.ndarray:
+        """Predict classes, with ``threshold_`` if there is one, or values.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns of a DataFrame may come in another order.
+
+        Returns
+        -------
+        y_pred : ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X)
+
+    @available_if(is_classification_task)
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
+        """Predict the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y_proba : ndarray of shape (n_samples, n_classes)
+            Columns in the order of ``classes_``.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_proba(X)
+
+    @available_if(is_classification_task)
+    def decision_function(self, X: MatrixLike) -> np.ndarray:
+        """Return the logarithm of the odds or, for more than two classes, of the probabilities.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+
+        Returns
+        -------
+        decision : ndarray of shape (n_samples,) or (n_samples, n_classes)
+            For two classes, the log odds of the second one. For more, the logarithms of the probabilities.
+        """
+        tiny = np.finfo(float).tiny
+        logarithms = np.log(np.maximum(self.predict_proba(X), tiny))
+        return logarithms[:, 1] - logarithms[:, 0] if logarithms.shape[1] == 2 else logarithms
+
+    def score(self, X: MatrixLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy, or R², on some rows; higher is better.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        score : float
+        """
+        metric = accuracy_score if is_classification_task(self) else r2_score
+        return float(metric(y, self.predict(X), sample_weight=sample_weight))

@@ -1,7 +1,9 @@
-"""Ranks measured candidates, selects those that can enter the blend, and shows the ranking as a table."""
+"""Ranks candidates and blends: those that can enter the blend, the leaderboard, and the front of blends."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,19 +12,25 @@ from sklearn_autotune._compat.html import MAX_SHOWN, format_parameters, render_t
 from sklearn_autotune.evaluation import Outcome, average_scores
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
-from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable
+from sklearn_autotune.objectives._blend_table import BlendTable
+from sklearn_autotune.objectives._front import find_knee
+from sklearn_autotune.search._result_tables import N_SHOWN_ROWS, ColumnTable, Front
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult, add_family_prefix
 from sklearn_autotune.selection._cost_model import CostModel
 from sklearn_autotune.space._space import make_candidate_key
+from sklearn_autotune.statistics._front_rules import KNEE
 from sklearn_autotune.statistics._intervals import estimate_mean
 from sklearn_autotune.storage._artifacts import Artifacts
 
 __all__ = [
     "MAX_BLEND_SIZE",
+    "Blend",
+    "BlendFront",
     "Leaderboard",
     "MeasuredCandidates",
     "average_fold_scores",
+    "choose_blend",
     "make_label",
     "make_leaderboard",
     "release_results",
@@ -248,3 +256,89 @@ def _make_row(rank: int, record: TrialRecord, weights: Mapping[str, float], test
         "error": outcome.error,
         "blend_weight": weights.get(make_label(record), 0.0) if is_complete else 0.0,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Blend:
+    """A blend, or one candidate alone.
+
+    Attributes
+    ----------
+    weighted_records : tuple of (TrialRecord, float)
+        The candidates and their weights, which add up to 1.
+    score : float
+        Mean score over the folds of its out-of-fold predictions; higher is better.
+    single_fits : frozenset of int
+        Numbers of the models that are fitted once, on all rows, where the mean of the folds' models would be taken.
+    """
+
+    weighted_records: tuple[tuple[TrialRecord, float], ...]
+    score: float
+    single_fits: frozenset[int] = frozenset()
+
+    @property
+    def records(self) -> list[TrialRecord]:
+        """The candidates."""
+        return [record for record, _ in self.weighted_records]
+
+    @property
+    def weights_key(self) -> tuple[Any, ...]:
+        """The candidates' numbers and weights."""
+        return tuple((record.number, round(weight, 9)) for record, weight in self.weighted_records)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What distinguishes it from other blends."""
+        return self.weights_key, self.single_fits
+
+    def describe(self) -> str:
+        """Return its models and their weights as text."""
+        names = [
+            make_label(record) + (" (fitted once)" if record.number in self.single_fits else "")
+            for record in self.records
+        ]
+        weights = [f" {weight:.2g}" for _, weight in self.weighted_records] if len(names) > 1 else [""]
+        return ", ".join(name + weight for name, weight in zip(names, weights, strict=True))
+
+
+class BlendFront(Front):
+    """``front_`` of a selector: the blends that no other one beats, as a dict of columns, printed as a table."""
+
+    text_columns: ClassVar[tuple[str, ...]] = ("members",)
+
+    def preview(self, n_rows: int = N_SHOWN_ROWS) -> tuple[list[str], list[list[str]]]:
+        """Return the header, and the first rows as text."""
+
+        def write(name: str, value: Any) -> str:
+            if name == "members":
+                return ", ".join(f"{label} {weight:.2g}" for label, weight in value.items())
+            return str(value) if name == "n_models" else f"{value:.5g}"
+
+        header = list(self)
+        return header, [[write(name, self[name][row]) for name in header] for row in range(min(n_rows, self.n_rows))]
+
+
+def choose_blend(table: BlendTable, refit: Any) -> int:
+    """Return the position of the blend of the front that a rule chooses.
+
+    Parameters
+    ----------
+    table : BlendTable
+    refit : str or callable
+        The name of an objective, "knee", or a function that takes ``front_`` and returns a row of it.
+
+    Raises
+    ------
+    ValueError
+        If the function returns no row.
+    """
+    rows = table.find_front()
+    if callable(refit):
+        row = refit(BlendFront(table.make_front()))
+        if not isinstance(row, Integral) or not 0 <= int(row) < len(rows):
+            raise ValueError(f"refit returned {row!r}. It has to return a row of front_, from 0 to {len(rows) - 1}.")
+        return int(rows[int(row)])
+    if refit == KNEE:
+        return int(rows[find_knee(np.column_stack([table.scores[one.key][rows] for one in table.objectives]))])
+    key = next(one.key for one in table.objectives if one.name == refit)
+    return int(rows[table.make_front_scores([key])[rows, 0].argmax()])

@@ -96,6 +96,7 @@ def _make_part(cross_fit: CrossFitEvaluation, fold: Fold, n_rows: int, seed: int
         fit_params=take_metadata_rows(task.X, params=task.fit_params, indices=rows),
         score_params=take_metadata_rows(task.X, params=task.score_params, indices=rows),
         row_keeper="this is a part of the rows",
+        thresholds=None if task.thresholds is None else task.thresholds.take_rows(task.X, rows),
     )
     return replace(cross_fit, task=part, inner=inner.take(rows), estimate_min_seconds=None)
 

@@ -10,6 +10,7 @@ from sklearn_autotune.evaluation import Outcome, Task
 from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.proposals._budget import Budget, StoppingRule
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import (
@@ -38,6 +39,10 @@ BLEND_TIME_SHARE = 0.2
 
 # Seconds reserved for measuring what the final model costs, if that is limited.
 MEASUREMENT_SECONDS = 1.0
+
+# A family whose candidates all violate a limit on costs by more than this, in parts of the bound, gets no more of its
+# first candidates. Within twice the limit a smaller model may be found, and seconds differ from call to call.
+MAX_VIOLATION = 1.0
 
 # After this many candidates in a row that ran out of time, no further one would finish in time either.
 MAX_OUT_OF_TIME = 3
@@ -173,11 +178,19 @@ class Schedule:
     cost_model : CostModel
     time_reserve : TimeReserve
         The time that the stages after the search need.
+    find_violations : callable or None, default=None
+        How far a measured candidate is from the limits on costs, if there are some.
     """
 
-    def __init__(self, cost_model: CostModel, time_reserve: TimeReserve) -> None:
+    def __init__(
+        self,
+        cost_model: CostModel,
+        time_reserve: TimeReserve,
+        find_violations: Callable[[Outcome], Mapping[str, float]] | None = None,
+    ) -> None:
         self.cost_model = cost_model
         self.time_reserve = time_reserve
+        self.find_violations = find_violations
         rounds = zip_longest(*_make_first_candidates_per_family(cost_model))
         # Pairs of a candidate and its index among its family's first candidates.
         self.pending = [
@@ -215,12 +228,33 @@ class Schedule:
             index, candidate = entry
             return index, ranks.get(candidate[FAMILY], len(ranks)) if index else 0
 
+        too_costly = self._find_too_costly_families(records)
         for entry in sorted(self.pending, key=sort_key):
+            if entry[1][FAMILY] in too_costly:
+                continue
             candidate = self.cost_model.raise_learning_rate(entry[1])
             if candidate not in measured and self._has_time_for(candidate, records):
                 self.pending.remove(entry)
                 return candidate
         return None
+
+    def meets_limits(self, outcome: Outcome) -> bool:
+        """Whether a candidate alone keeps to the limits on costs, as far as its costs are known."""
+        return self.find_violations is None or max(self.find_violations(outcome).values(), default=0.0) <= 0
+
+    def _find_too_costly_families(self, records: Sequence[TrialRecord]) -> set[str]:
+        """Return the families whose candidates are all far beyond a limit on costs; none if those of all families are.
+
+        The baseline, which meets almost any limit, does not count.
+        """
+        if self.find_violations is None:
+            return set()
+        found: dict[bool, set[str]] = {False: set(), True: set()}
+        for record in sort_by_score(records):
+            if record.params[FAMILY] != BASELINE.name:
+                violations = self.find_violations(record.outcome).values()
+                found[max(violations, default=0.0) > MAX_VIOLATION].add(record.params[FAMILY])
+        return found[True] - found[False] if found[False] else set()
 
     def compute_patience(self, n_rows: int) -> int:
         """Compute the patience for this number of rows; it never ends the search before all first candidates."""
@@ -267,6 +301,7 @@ def make_schedule(
     allows_blend: bool,
     keeps_folds: bool = False,
     may_fit_once: bool = False,
+    find_violations: Callable[[Outcome], Mapping[str, float]] | None = None,
 ) -> Schedule:
     """Make the schedule of a selection, with its cost model and the time that is reserved for later stages.
 
@@ -289,6 +324,8 @@ def make_schedule(
         Whether models of the folds are kept.
     may_fit_once : bool, default=False
         As of `TimeReserve`.
+    find_violations : callable or None, default=None
+        As of `Schedule`.
     """
     n_train = min(len(fold.train) for fold in task.folds)
     max_seconds = compute_max_candidate_seconds(timeout, len(task.folds))
@@ -299,4 +336,4 @@ def make_schedule(
     # The models of folds that follow time know only the earlier rows.
     refits_all = is_sample or is_forward(task.folds)
     reserve = TimeReserve(cost_model, second_layer, deadline, n_rows, refits_all, keeps_folds, may_fit_once)
-    return Schedule(cost_model, reserve)
+    return Schedule(cost_model, reserve, find_violations)

@@ -1,7 +1,7 @@
 """Writes down a search of `AutoModelSelector` as a SearchSpec, with its own rule for stopping candidates."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -9,17 +9,21 @@ import numpy as np
 import optuna
 from optuna.trial import FixedTrial
 
+from sklearn_autotune._compat.digest import compute_digest
 from sklearn_autotune._compat.sklearn import CallbackContexts
 from sklearn_autotune._compat.types import ArrayLike
 from sklearn_autotune.evaluation import Outcome, PrunerState
 from sklearn_autotune.evaluation._metric import describe_scoring
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits
+from sklearn_autotune.families._baseline import BASELINE
 from sklearn_autotune.proposals._budget import UNLIMITED_TRIALS
 from sklearn_autotune.proposals._look_ahead import LookAhead
+from sklearn_autotune.proposals._teller import Aim as StudyAim
 from sklearn_autotune.pruning import FoldRacing, FoldRacingRule, NoPruningTracker, PruningTracker
 from sklearn_autotune.search._base_search import make_progress
 from sklearn_autotune.search._spec import ResultsSpec, SearchSpec, StudySpec
 from sklearn_autotune.search._trial_loop import TrialRecord
+from sklearn_autotune.selection._blends import BlendAims
 from sklearn_autotune.selection._candidates import FAMILY, make_selection_space
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ranking import MeasuredCandidates
@@ -65,6 +69,7 @@ def make_search_spec(
     measured: MeasuredCandidates,
     groups: ArrayLike | None,
     stages: Sequence[str],
+    aims: BlendAims | None = None,
 ) -> SearchSpec:
     """Write down a search of `AutoModelSelector`.
 
@@ -79,15 +84,21 @@ def make_search_spec(
         What the splitter was given.
     stages : sequence of str
         What comes after the search.
+    aims : BlendAims or None, default=None
+        Objectives and limits.
     """
-    cost_model, reserve = schedule.cost_model, schedule.time_reserve
-    # With limits, a quick family may be needed that is worse by far: its first candidate is not stopped.
-    n_raced = len(cross_fit.targets) if selector.limits is None else 0
+    cost_model, reserve, task = schedule.cost_model, schedule.time_reserve, cross_fit.task
+    if task.thresholds is not None and not task.thresholds.keeps_labels:
+        task = replace(task, thresholds=None)  # what is kept of probabilities does not depend on them
+    # With objectives or limits, a quick family may be needed that is worse by far: its first candidate is not stopped.
+    n_raced = len(cross_fit.targets) if aims is None else 0
     space = read_space(make_selection_space(cost_model.families, cost_model.make_shape(cost_model.n_train)))
     n_trials = selector.n_trials or (N_TRIALS if selector.timeout is None else UNLIMITED_TRIALS)
 
     def get_family(trial: optuna.Trial) -> str:
         return space.suggest(FixedTrial(trial.params))[FAMILY]
+
+    aim = StudyAim(constrain=partial(_constrain, schedule, get_family))
 
     def estimate_reserved() -> float:
         return reserve.estimate_seconds_after_search(measured.records)
@@ -103,7 +114,7 @@ def make_search_spec(
     return SearchSpec(
         folds=cross_fit.task.folds,
         space=space,
-        study=_make_study_spec(selector, cross_fit, space, list(cost_model.families), measured.artifacts),
+        study=_make_study_spec(selector, cross_fit, space, list(cost_model.families), measured.artifacts, aims, aim),
         results=ResultsSpec(error_score=selector.error_score),
         execution=ExecutionRequest(
             evaluation=cross_fit,
@@ -113,7 +124,7 @@ def make_search_spec(
             executor=selector.executor,
             allows_cluster=True,
         ),
-        pruning_rule=SelectionPruningRule(RACING, get_family, n_raced),
+        pruning_rule=SelectionPruningRule(RACING, get_family, n_raced, schedule.meets_limits),
         make_budget=partial(SelectionBudget, n_trials, reserve.deadline, estimate_reserved_seconds=estimate_reserved),
         make_stopping_rule=partial(schedule.make_stopping_rule, selector.patience, len(cross_fit.targets)),
         make_proposer=lambda: propose,
@@ -122,21 +133,44 @@ def make_search_spec(
         progress=make_progress(selector.verbose, selector.callbacks, stages),
         contexts=CallbackContexts(selector, None, len(cross_fit.task.folds)),
         print_start=print_start,
-        candidate_rows=plan_candidate_rows(cross_fit.task, groups),
+        candidate_rows=plan_candidate_rows(task, groups),
     )
 
 
+def _constrain(
+    schedule: Schedule, get_family: Callable[[optuna.Trial], str], trial: optuna.Trial, outcome: Outcome
+) -> Mapping[str, float]:
+    """Return how far a complete candidate is from the limits on costs, as the sampler is told it."""
+    if schedule.find_violations is None:
+        return {}
+    # The baseline meets almost any limit, and has nothing to tune: it would be proposed again and again.
+    is_baseline = get_family(trial) == BASELINE.name
+    return {BASELINE.name: float("inf")} if is_baseline else schedule.find_violations(outcome)
+
+
 def _make_study_spec(
-    selector: Any, cross_fit: CrossFitEvaluation, space: Space, families: list[str], artifacts: Artifacts
+    selector: Any,
+    cross_fit: CrossFitEvaluation,
+    space: Space,
+    families: list[str],
+    artifacts: Artifacts,
+    aims: BlendAims | None,
+    aim: StudyAim,
 ) -> StudySpec:
     """Write down the study; what its trials depend on beside data, folds, space and score is its estimator."""
     names = ("limits", "generate_features")
     estimator = {"families": families, "seed": cross_fit.seed} | {name: getattr(selector, name) for name in names}
     task, scoring = cross_fit.task, selector.scoring
+    if aims is not None and aims.plan.is_listed:
+        scoring, estimator["objectives"] = aims.scoring, aims.plan.describe()
+    metric = describe_scoring(scoring, task.scorer)
+    if task.thresholds is not None and task.thresholds.keeps_labels:
+        scoring = (scoring, selector.threshold, compute_digest(dict(task.thresholds.params)))
     return StudySpec(
         random_state=selector.random_state,
         make_sampler=partial(make_sampler, None, space),
-        metric=describe_scoring(scoring, task.scorer),
+        metric=metric,
+        aim=aim,
         compute_fingerprint=partial(compute_fingerprint, task, space, scoring, estimator, resource=None),
         storage=selector.storage,
         study_name=selector.study_name,
@@ -164,11 +198,14 @@ class SelectionPruningRule:
         Returns the name of a trial's family.
     n_rows : int
         The number of rows that candidates are measured on. If there are few, the first candidates are never pruned.
+    meets_limits : callable
+        Whether a candidate may be in a blend. One that may not is no reason to stop another.
     """
 
     racing: FoldRacing
     get_family: Callable[[optuna.Trial], str]
     n_rows: int
+    meets_limits: Callable[[Outcome], bool]
 
     def start(self, study: optuna.Study, metric: str | None) -> "SelectionPruningTracker":
         """Return a tracker that knows of no candidate yet."""
@@ -176,7 +213,7 @@ class SelectionPruningRule:
         if self.n_rows > FEW_ROWS:
             first = FoldRacingRule(self.racing, NearBestTolerance(FIRST_TOLERANCE)).start(study, metric)
         other = FoldRacingRule(self.racing, NearBestTolerance(OTHER_TOLERANCE)).start(study, metric)
-        return SelectionPruningTracker(first, other, self.get_family)
+        return SelectionPruningTracker(first, other, self.get_family, self.meets_limits)
 
 
 @dataclass(slots=True)
@@ -186,6 +223,7 @@ class SelectionPruningTracker:
     first_candidates: PruningTracker
     other_candidates: PruningTracker
     get_family: Callable[[optuna.Trial], str]
+    meets_limits: Callable[[Outcome], bool]
     seen_families: set[str] = field(default_factory=set, init=False)
     decides_late: ClassVar[bool] = False
 
@@ -195,7 +233,9 @@ class SelectionPruningTracker:
         return self.first_candidates.reports_values
 
     def add_outcome(self, outcome: Outcome) -> None:
-        """Take the scores of a complete candidate into account."""
+        """Take the scores of a complete candidate into account, if it meets the limits."""
+        if not self.meets_limits(outcome):
+            return
         self.first_candidates.add_outcome(outcome)
         self.other_candidates.add_outcome(outcome)
 

@@ -1,11 +1,13 @@
-"""What candidates are measured on: the rows, all or a sample if the time is short, and the folds."""
+"""What candidates are measured on: rows, all or a sample if the time is short; folds; and how labels are chosen."""
 
 import numbers
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, train_test_split
 from sklearn.utils import Bunch
 
@@ -13,17 +15,22 @@ from sklearn_autotune._compat.types import CrossValidation
 from sklearn_autotune.evaluation import Task
 from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class, make_shuffled_folds
 from sklearn_autotune.families import Family, Shape
+from sklearn_autotune.objectives._limits import Limit
+from sklearn_autotune.objectives._plan import Objective, ObjectivePlan
 from sklearn_autotune.search._routing import take_routed_rows
 from sklearn_autotune.search._setup import keep_rows, make_task
-from sklearn_autotune.selection._candidates import make_typical_candidate
+from sklearn_autotune.selection._candidates import make_shape_function, make_typical_candidate
 from sklearn_autotune.selection._cost_model import CostModel, compute_max_candidate_seconds
+from sklearn_autotune.statistics._cross_thresholds import CrossThresholds, add_thresholds, resolve_threshold
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._time import draw_time_folds
 
 __all__ = [
     "MIN_FOLDS",
     "MIN_ROWS",
+    "choose_folds_and_rows",
     "choose_holdout",
+    "choose_thresholds",
     "draw_rows",
     "make_folds",
     "make_holdout",
@@ -48,6 +55,29 @@ MIN_ROWS = 2000
 HOLDOUT_ROWS = 100_000
 HOLDOUT_SHARE = 0.1
 MAX_TIME_OF_FIRST = 0.5
+
+
+def choose_folds_and_rows(
+    selector: Any, data: TableData, families: Mapping[str, Family], seed: int, *, may_lack_classes: bool
+) -> tuple[CrossValidation, np.ndarray]:
+    """Return what draws the folds, and the rows that candidates are measured on.
+
+    Parameters
+    ----------
+    selector : AutoModelSelector
+    data : TableData
+    families : mapping of str to Family
+    seed : int
+    may_lack_classes : bool
+        Whether a fold's test rows can be scored without all classes.
+    """
+    make_shape, timeout = make_shape_function(data), selector.timeout
+    holdout = None
+    if selector.cv is None and selector.limits is None:  # the confidence of limits comes from several folds
+        holdout = choose_holdout(data, families, make_shape, timeout, seed=seed, may_lack_classes=may_lack_classes)
+    n_folds = MIN_FOLDS if holdout is None else 1
+    rows = sample_rows(data.y, families, make_shape, timeout, seed=seed, groups=data.groups, n_folds=n_folds)
+    return selector.cv if holdout is None else holdout, rows
 
 
 def choose_holdout(
@@ -219,7 +249,7 @@ def make_tasks(
     y = data.y[rows]
     groups, times = (None if values is None else values[rows] for values in (data.groups, data.times))
     task = make_task(
-        data.X[rows],
+        data.X if len(rows) == len(data.y) else data.X[rows],  # a copy of a large table is large
         y,
         cv=make_folds(cv, y, is_classification, seed, has_default_scoring, groups=groups, times=times),
         is_classification=is_classification,
@@ -294,3 +324,44 @@ def _make_default_folds(
             warnings.filterwarnings("ignore", message="The least populated class")
             return list(make_shuffled_folds(n_folds, is_classification, seed).split(y, y))
     return make_shuffled_folds(limit_to_rarest_class(n_folds, counts), is_classification, seed)
+
+
+def choose_thresholds(task: Task, selector: Any, params: Mapping[str, Any], plan: ObjectivePlan | None) -> Task:
+    """Have predictions labelled by thresholds, if the selector has a ``threshold``; those keep to limits on labels too.
+
+    Parameters
+    ----------
+    task : Task
+    selector : AutoModelSelector
+    params : mapping of str to object
+        Metadata for the scorer that chooses thresholds.
+    plan : ObjectivePlan or None
+        With its objectives and limits.
+
+    Raises
+    ------
+    ValueError
+        If the target or the scorer does not fit, or choosing thresholds for all blends would take too long.
+    """
+    if selector.threshold is None:
+        return task
+    limits = () if plan is None else plan.limits
+    scorers = {} if plan is None else {**plan.scorers, plan.primary: task.scorer}
+    resolved = {limit.key: get_scorer(scorers[limit.key]) for limit in limits}
+    scorer = resolve_threshold(selector.threshold)
+    labelled = add_thresholds(task, scorer, params, selector, task.scorer, limits, resolved)
+    thresholds = labelled.thresholds
+    assert isinstance(thresholds, CrossThresholds)
+    others: tuple[Objective | Limit, ...] = ()
+    if plan is not None:
+        others = (*limits, *(one for one in plan.objectives if one.key != plan.primary))
+    scores_blends = plan is not None and any(one.key not in plan.cost_keys for one in others)
+    if (thresholds.keeps_labels or scores_blends) and not thresholds.is_quick:
+        raise ValueError(
+            f"threshold={selector.threshold!r}, or a limit on a score of labels, calls a function for each threshold, "
+            "and scoring or limits need thresholds for each blend, which would take too long. Choose the threshold by "
+            "accuracy, balanced_accuracy, precision, recall, f1, matthews_corrcoef or make_cost_scorer, and limit only "
+            "these; or leave out limits on scores, and let scoring be a score of probabilities, such as "
+            "'neg_log_loss', so that the threshold is chosen once."
+        )
+    return labelled if thresholds.keeps_labels else replace(labelled, row_keeper=task.row_keeper)

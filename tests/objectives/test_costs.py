@@ -28,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 from xgboost import XGBClassifier
 
 from sklearn_autotune import PredictSeconds
+from sklearn_autotune.inference._encoding import LabelEncodingClassifier
 from sklearn_autotune.objectives._costs import COSTS, count_bytes, count_features, count_trees, set_fit_seconds
 
 X, y = make_classification(n_samples=120, n_features=6, n_informative=3, n_redundant=0, shuffle=False, random_state=0)
@@ -48,6 +49,7 @@ Y3 = np.arange(120) % 3
         (CalibratedClassifierCV(RandomForestClassifier(2), cv=3), y, 6),
         (StackingClassifier([("f", RandomForestClassifier(2))], RandomForestClassifier(3), cv=2), y, 5),
         (TransformedTargetRegressor(RandomForestRegressor(4)), y, 4),
+        (make_pipeline(StandardScaler(), LabelEncodingClassifier(XGBClassifier(n_estimators=3))), Y3, 9),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -89,6 +91,7 @@ def lasso(c=0.02):
         (make_pipeline(SelectKBest(k=4), PCA(2), GaussianNB()), lambda model: 4),
         (make_pipeline("passthrough", GaussianNB()), lambda model: 6),
         (SVC(kernel="linear"), lambda model: 6),
+        (make_pipeline(SelectKBest(k=2), LabelEncodingClassifier(GaussianNB())), lambda model: 2),
         (make_pipeline(make_column_transformer((StandardScaler(), [0, 1])), GaussianNB()), lambda model: 6),
     ],
 )

@@ -59,3 +59,10 @@ def test_the_knee_does_not_depend_on_units(values, factor):
     scaled = front * np.array([factor, *[1.0] * (front.shape[1] - 1)])
 
     assert find_knee(front) == find_knee(scaled)
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_of_two_points_the_knee_is_the_one_that_is_better_in_the_first_objective(order):
+    front = np.array([[0.9, -30.0], [0.8, -10.0]])[order]
+
+    assert front[find_knee(front)].tolist() == [0.9, -30.0]

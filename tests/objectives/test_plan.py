@@ -79,6 +79,16 @@ def test_without_objectives_scoring_decides():
     assert list(plan.scorers) == ["roc_auc", "recall", "neg_bytes"]
 
 
+def test_a_scorer_of_a_loss_under_the_name_of_the_loss_is_limited_as_the_loss():
+    weighted = get_scorer("neg_log_loss")
+    plan = read(limits={"log_loss": (weighted, "<=", 0.5)}, scoring="roc_auc")
+
+    assert plan.limits == read(limits={"log_loss": ("<=", 0.5)}, scoring="roc_auc").limits
+    assert plan.scorers["neg_log_loss"] is weighted
+    other_name = read(limits={"loss": (weighted, ">=", -0.5)}, scoring="roc_auc").limits[0]
+    assert (other_name.key, other_name.sign) == ("loss", 1)
+
+
 def test_costs_alone_may_be_optimised_under_a_limit_on_a_score():
     plan = read(["bytes"], {"recall": (">=", 0.5)})
 

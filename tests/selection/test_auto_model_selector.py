@@ -156,6 +156,7 @@ def test_the_number_of_jobs_changes_nothing(make):
 # -- families ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.few_by_day(16)
 @pytest.mark.parametrize("task", ["classification", "regression"])
 @pytest.mark.parametrize("family", [*INSTALLED, *NATIVE_LIGHTGBM], ids=lambda family: family.name)
 def test_every_family_takes_a_raw_table_and_beats_nothing(family, task, raw):
@@ -432,6 +433,7 @@ def test_bad_targets_are_refused_before_anything_is_fitted(y, message):
         classifier(families=[FAILING]).fit(X, y)
 
 
+@at_night
 def test_what_is_reported_is_near_what_comes_out():
     X, y = load_breast_cancer(return_X_y=True)
     ratios = []

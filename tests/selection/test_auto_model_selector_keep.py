@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat import clock
 from sklearn_autotune.inference._table_reader import TableReader
+from tests.faults.nightly import at_night
 from tests.selection.test_final_fits import Fitted
 from tests.selection.toy_families import N_FOLDS
 
@@ -25,6 +26,7 @@ def check_folds(search, X, splits, method):
         np.testing.assert_allclose(getattr(model, method)(rows), search.oof_predictions_[test], rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.few_by_day(1)
 @pytest.mark.parametrize("blend", [True, False], ids=["blend", "alone"])
 @pytest.mark.parametrize("scoring", [None, "roc_auc"])
 def test_models_of_the_folds_predict_what_was_measured(blend, scoring):
@@ -38,6 +40,7 @@ def test_models_of_the_folds_predict_what_was_measured(blend, scoring):
     assert set(search.fold_estimators_[0].predict(TABLE)) == {"malignant", "benign"}
 
 
+@at_night
 def test_models_of_a_regression_do_too():
     X, y = load_diabetes(return_X_y=True)
     splits = list(KFold(3).split(X))
@@ -48,6 +51,7 @@ def test_models_of_a_regression_do_too():
     check_folds(search, X, splits, "predict")
 
 
+@pytest.mark.few_by_day(1)
 @pytest.mark.parametrize("cv", [KFold(4), TimeSeriesSplit(5)], ids=["folds", "forward"])
 def test_they_have_the_second_layer(cv):
     X, y = make_classification(1200, 6, n_informative=5, n_redundant=0, flip_y=0.2, random_state=3)

@@ -1,15 +1,20 @@
 """AutoModelSelector with limits, and its front of blends."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
+from optuna.distributions import FloatDistribution
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import recall_score
+from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector, GroupDifference
+from sklearn_autotune.families import Family
 from sklearn_autotune.objectives._costs import count_bytes
+from tests.faults.nightly import at_night
 
 
 def selector(**params):
@@ -56,6 +61,46 @@ def test_a_limit_on_the_bytes_gives_the_same_result_for_the_same_seed_and_any_n_
 
     assert first.blend_weights_ == second.blend_weights_
     assert first.best_scores_ == second.best_scores_
+
+
+class HeavyNB(GaussianNB):
+    """Predicts as the model that it derives from, and takes 160 kB more."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.weight_ = np.arange(20_000.0)
+        return super().fit(X, y, sample_weight)
+
+
+def make_family(name, kind):
+    smoothing = FloatDistribution(1e-9, 1.0, log=True)
+    first = ({"var_smoothing": 1e-9},)
+    return Family(name, ("sklearn.GaussianNB",), lambda _: {"var_smoothing": smoothing}, lambda _: kind(), first=first)
+
+
+TOYS = [make_family("light", GaussianNB), make_family("heavy", HeavyNB)]
+
+
+@pytest.mark.parametrize("bound", [20_000, 100])
+def test_candidates_are_tuned_where_the_limits_on_costs_allow_it_or_are_least_violated(bound, table):
+    limits = {"bytes": ("<=", bound), "accuracy": (">=", 0.1)}
+    limited = selector(families=TOYS, n_trials=40, limits=limits, patience=None, infeasible="nearest", blend=False)
+    with nullcontext() if bound > 1000 else pytest.warns(UserWarning, match="meets all limits"):
+        limited.fit(*table)
+
+    names = limited.leaderboard_["family"].tolist()
+    assert names.count("light") > 2 * names.count("heavy") > 0
+    trials = [trial for trial in limited.study_.get_trials() if trial.values is not None]
+    violations = [trial.constraints["bytes"] for trial in trials[:2]]  # the first candidates
+    assert violations[0] < violations[1]
+    assert (violations[0] <= 0) == (bound > 1000)
+
+
+def test_the_baseline_that_meets_any_limit_is_no_candidate_to_look_near_to(table):
+    limited = selector(families=[*TOYS, "baseline"], limits={"bytes": ("<=", 20_000)}).fit(*table)
+
+    constraints = [trial.constraints for trial in limited.study_.get_trials()]
+    assert [sorted(one) for one in constraints] == [["bytes"], ["bytes"], ["baseline"]]
+    assert constraints[2]["baseline"] > constraints[1]["bytes"] > 0 > constraints[0]["bytes"]
 
 
 def test_limits_on_several_scores_and_costs_hold_for_the_out_of_fold_predictions(table):
@@ -130,3 +175,20 @@ def test_a_limited_score_that_cannot_be_computed_is_an_error_before_any_fit(tabl
     X, y = table[0].to_numpy(), table[1].to_numpy()
     with pytest.raises(ValueError, match=f"limits has a score that cannot be computed.*{message}"):
         AutoModelSelector(families=["logistic"], n_trials=2, cv=3, limits=limits).fit(X, np.where(y == 1, "yes", "no"))
+
+
+@at_night
+def test_a_stored_search_with_limits_goes_on_as_if_it_had_not_ended(table, tmp_path):
+    X, y = table
+    settings = {"families": TOYS, "limits": {"bytes": ("<=", 20_000)}, "patience": None, "look_ahead": 1}
+    whole = selector(**settings, n_trials=16).fit(X[::2], y[::2])
+    stored = settings | {"storage": tmp_path / "study.db", "study_name": "s"}
+    selector(**stored, n_trials=12).fit(X[::2], y[::2])
+    resumed = selector(**stored, n_trials=16, resume=True).fit(X[::2], y[::2])
+
+    def list_constraints(search):
+        return [trial.constraints for trial in search.study_.get_trials() if trial.values is not None]
+
+    assert list_constraints(resumed) == list_constraints(whole)
+    assert resumed.leaderboard_["mean_score"].tolist() == whole.leaderboard_["mean_score"].tolist()
+    assert resumed.best_scores_ == whole.best_scores_

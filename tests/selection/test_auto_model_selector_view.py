@@ -4,6 +4,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_autotune import AutoModelSelector
+from tests.aimed_searches import select_limits
 from tests.html_page import read_view
 
 QUICK = {"families": ["logistic", "naive_bayes"], "n_trials": 3, "cv": 2, "random_state": 0}
@@ -38,3 +39,17 @@ def test_the_view_of_a_regression_names_its_score():
 def test_the_text_of_a_selector_and_of_its_leaderboard_is_short(selector):
     assert len(repr(selector)) < 200
     assert len(repr(selector.leaderboard_)) < 600
+
+
+def test_the_view_does_not_wait_for_scikit_learns_text_of_the_models(selector, monkeypatch):
+    monkeypatch.setattr(type(selector.best_estimator_), "__repr__", None)
+
+    assert "best_estimator_" in dir(selector)
+    assert "blend_weights_" in selector._repr_html_()
+
+
+def test_the_view_has_what_the_final_model_has_of_objectives_and_limits():
+    found = select_limits()
+    text = read_view(found._repr_html_()).texts()
+
+    assert f"Objectives and limits: bytes {found.best_scores_['bytes']:.5g}." in text

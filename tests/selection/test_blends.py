@@ -6,7 +6,15 @@ import pytest
 from sklearn.metrics import make_scorer, mean_absolute_error
 
 from sklearn_autotune import AutoModelSelector, GroupDifference, PredictSeconds
-from sklearn_autotune.selection._blends import Blend, BlendCosts, make_blend_front, read_limits, score_on_fold
+from sklearn_autotune.evaluation import Outcome
+from sklearn_autotune.selection._blends import (
+    BlendCosts,
+    make_blend_table,
+    make_violation_finder,
+    read_blend_aims,
+    score_on_fold,
+)
+from sklearn_autotune.selection._ranking import Blend, BlendFront
 from sklearn_autotune.selection._second_layer import STACKED_NAMES
 from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, predicted
 
@@ -68,13 +76,13 @@ def test_the_front_has_the_blends_that_no_other_one_beats_the_best_score_first()
     costs = BlendCosts(cross_fit, NOTHING)
     blends = [blend(-0.3, small), blend(-0.2, large), blend(-0.4, slow), blend(-0.4, large), blend(-0.1, small, large)]
 
-    front = make_blend_front(blends, costs)
+    front = make_blend_table(blends, costs).make_front()
 
     assert front["score"].tolist() == [-0.1, -0.2, -0.3, -0.4]
     assert front["members"] == [{"a_0": 0.5, "b_1": 0.5}, {"b_1": 1.0}, {"a_0": 1.0}, {"a_2": 1.0}]
     assert front["predict_seconds"].tolist() == [6.0, 3.0, 3.0, 27.0]
     assert front["n_models"] == [6, 3, 3, 3]
-    assert "a_0 0.5, b_1 0.5" in repr(front)
+    assert "a_0 0.5, b_1 0.5" in repr(BlendFront(front))
 
 
 def test_of_the_same_blend_those_with_more_models_stay_on_the_front_if_no_better_one_is_as_cheap():
@@ -82,20 +90,34 @@ def test_of_the_same_blend_those_with_more_models_stay_on_the_front_if_no_better
     costs = BlendCosts(cross_fit, NOTHING)
     variants = costs.list_variants(blend(-0.2, first))
 
-    assert make_blend_front(variants, costs)["n_models"] == [N_FOLDS, 1]
+    assert make_blend_table(variants, costs).make_front()["n_models"] == [N_FOLDS, 1]
     better = blend(-0.1, first, single_fits={0})
-    assert make_blend_front([*variants, better], costs)["score"].tolist() == [-0.1]
+    assert make_blend_table([*variants, better], costs).make_front()["score"].tolist() == [-0.1]
 
 
 def test_a_model_that_cannot_be_pickled_is_on_the_front_without_a_size():
     cross_fit, (first,) = make_candidates((1.0, np.inf))
 
-    front = make_blend_front([blend(-0.2, first)], BlendCosts(cross_fit, NOTHING))
+    front = make_blend_table([blend(-0.2, first)], BlendCosts(cross_fit, NOTHING)).make_front()
 
     assert np.isinf(front["bytes"]).tolist() == [True]
 
 
 # -- limits --------------------------------------------------------------------------------------------------------
+
+
+def test_a_candidate_is_compared_with_the_limits_on_costs_alone():
+    cross_fit, (small, large) = make_candidates((1.0, 10.0), (9.0, 300.0))
+    costs = BlendCosts(cross_fit, {"predict_seconds": 0.5, "bytes": 5.0})
+    aims = read_blend_aims(AutoModelSelector(limits={"bytes": ("<=", 61), "recall": (">=", 0.9)}))
+    find_violations = make_violation_finder(costs, aims)
+
+    assert find_violations(small.outcome) == {"bytes": (15 - 61) / 61}
+    assert find_violations(large.outcome) == {"bytes": 4.0}
+    assert find_violations(Outcome("pruned")) == {}
+    scores = read_blend_aims(AutoModelSelector(limits={"recall": (">=", 0.9)}))
+    assert make_violation_finder(costs, scores) is None
+    assert make_violation_finder(costs, None) is None
 
 
 @pytest.mark.parametrize(
@@ -123,16 +145,16 @@ def test_limits_that_cannot_be_met_or_measured_are_errors_before_any_fit(limits,
 def test_no_limits_are_none_and_seconds_are_measured_as_the_limit_says():
     way = PredictSeconds(batch_size=1)
 
-    assert read_limits(AutoModelSelector()) is None
-    slow = read_limits(AutoModelSelector(limits={"predict_seconds": ("<=", 0.01)}))
+    assert read_blend_aims(AutoModelSelector()) is None
+    slow = read_blend_aims(AutoModelSelector(limits={"predict_seconds": ("<=", 0.01)}))
     assert slow.max_measurement_seconds == pytest.approx(3 * 6 * 100 * 0.01)
-    assert read_limits(AutoModelSelector(limits={"latency": (way, "<=", 1)})).predict_seconds == way
-    assert read_limits(AutoModelSelector(limits={"bytes": ("<=", 1)})).predict_seconds == PredictSeconds()
+    assert read_blend_aims(AutoModelSelector(limits={"latency": (way, "<=", 1)})).predict_seconds == way
+    assert read_blend_aims(AutoModelSelector(limits={"bytes": ("<=", 1)})).predict_seconds == PredictSeconds()
 
 
 def test_a_limit_has_to_be_met_by_the_end_of_the_interval_and_by_repeated_measurements_of_the_final_model():
     cross_fit, _ = make_candidates((1.0, 1.0))
-    limits = read_limits(AutoModelSelector(limits={"predict_seconds": ("<=", 1.0), "recall": (">=", 0.5)}))
+    limits = read_blend_aims(AutoModelSelector(limits={"predict_seconds": ("<=", 1.0), "recall": (">=", 0.5)}))
     X = cross_fit.task.X
     strict, mean = limits.start(cross_fit, X, 0.9), limits.start(cross_fit, X, 0.5)
     recalls = {"recall": np.array([0.4, 0.6, 0.56])}
@@ -146,7 +168,7 @@ def test_a_limit_has_to_be_met_by_the_end_of_the_interval_and_by_repeated_measur
 def test_scores_are_limited_by_their_names_and_those_of_the_search_by_its_own_scorer():
     error = make_scorer(mean_absolute_error, greater_is_better=False)
     cross_fit = make_cross_fit([family("a")], np.zeros((N_ROWS, 1)), np.arange(float(N_ROWS)), scoring="r2")
-    limits = read_limits(
+    limits = read_blend_aims(
         AutoModelSelector("regression", scoring="r2", limits={"r2": (">=", 0.1), "mine": (error, ">=", -9)})
     ).start(cross_fit, cross_fit.task.X, 0.5)
     folds = cross_fit.task.folds
@@ -176,7 +198,9 @@ def test_weights_count_in_limited_scores():
     cross_fit = make_cross_fit([family("a")], np.zeros((N_ROWS, 1)), CODES, weight=weight)
     fold = cross_fit.task.folds[0]
     second = np.where(weight[fold.test] > 0, CODES[fold.test], 1 - CODES[fold.test]).astype(float)
-    limits = read_limits(AutoModelSelector(limits={"accuracy": (">=", 0.5)})).start(cross_fit, cross_fit.task.X, 0.5)
+    limits = read_blend_aims(AutoModelSelector(limits={"accuracy": (">=", 0.5)})).start(
+        cross_fit, cross_fit.task.X, 0.5
+    )
 
     assert limits.score([fold], [np.column_stack([1 - second, second])])["accuracy"].tolist() == [1.0]
 

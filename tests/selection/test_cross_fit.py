@@ -19,6 +19,7 @@ from sklearn_autotune._compat.sklearn import get_threadpool_controller
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.selection._candidates import CrossFitResult, make_candidate
+from tests.faults.nightly import at_night
 from tests.selection.toy_families import LockedNB, LockedXGB, UnreadableNB, family, make_cross_fit
 
 CATALOGUE = {one.name: one for one in FAMILIES}
@@ -300,6 +301,7 @@ def test_the_second_layer_works_beside_texts():
     assert np.isfinite(selector.predict_proba(X.head(5))).all()
 
 
+@at_night
 def test_on_texts_of_noise_the_score_is_that_of_chance():
     X, _ = write_reviews(300)
     y = np.random.RandomState(5).randint(0, 2, 300)

@@ -11,15 +11,15 @@ from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
-from sklearn_autotune.selection._blends import BlendCosts, read_limits
+from sklearn_autotune.selection._blends import BlendCosts, read_blend_aims, select_allowed_candidates
 from sklearn_autotune.selection._ensemble_choice import (
+    MAX_CELLS,
     MAX_ROWS,
     MAX_SCORER_ROWS,
     N_PARTS,
     BlendChoice,
     ChosenEnsemble,
     EnsembleScorer,
-    select_allowed_candidates,
 )
 from sklearn_autotune.selection._ranking import average_fold_scores
 from sklearn_autotune.selection._second_layer import SecondLayer
@@ -53,7 +53,7 @@ def choose(candidates, cross_fit, **params):
 
 
 def make_choice(candidates, cross_fit, **params):
-    own = {"has_default_scoring": True, "allows_blend": True, "deadline": None, "limits": None}
+    own = {"has_default_scoring": True, "allows_blend": True, "deadline": None, "aims": None}
     costs = BlendCosts(cross_fit, {"predict_seconds": 0.0, "bytes": 0.0})
     return BlendChoice(candidates, costs, NO_SECOND_LAYER, **(own | params))
 
@@ -126,6 +126,19 @@ def test_of_many_rows_some_of_every_fold_are_scored_and_predictions_belong_to_th
     assert most * 0.9 < sum(map(len, scorer.rows)) <= most + N_FOLDS
     assert [len(rows) for rows in scorer.rows] == [len(values) for values in scorer.predictions[0]]
     assert scorer.score(np.concatenate(scorer.predictions[0]), range(N_FOLDS)) == 0
+
+
+def test_of_very_many_classes_fewer_rows_are_scored():
+    n_classes, n_rows = 250, 12_000
+    y = np.arange(n_rows) % n_classes
+    cross_fit = make_cross_fit(FAMILIES, np.zeros((n_rows, 1)), y)
+    probabilities = np.full((n_rows, n_classes), 1 / n_classes)
+    scorer = EnsembleScorer(
+        cross_fit, [predicted(0, "a", cross_fit, probabilities)], has_default_scoring=True, second_layer=NO_SECOND_LAYER
+    )
+
+    assert 0 <= sum(map(len, scorer.rows)) - MAX_CELLS // n_classes <= N_FOLDS
+    assert scorer.score(np.concatenate(scorer.predictions[0]), range(N_FOLDS)) == pytest.approx(-np.log(n_classes))
 
 
 @pytest.mark.parametrize("has_default_scoring", [True, False])
@@ -292,7 +305,7 @@ def limit(cross_fit, limits, *, infeasible="raise", scoring=None):
     selector = AutoModelSelector(
         "regression" if cross_fit.classes is None else None, limits=limits, infeasible=infeasible, scoring=scoring
     )
-    return read_limits(selector).start(cross_fit, cross_fit.task.X, 0.5)
+    return read_blend_aims(selector).start(cross_fit, cross_fit.task.X, 0.5)
 
 
 def test_a_blend_that_predicts_too_slowly_has_its_models_fitted_once_the_slowest_first(complementary):
@@ -300,9 +313,9 @@ def test_a_blend_that_predicts_too_slowly_has_its_models_fitted_once_the_slowest
     cross_fit, candidates = complementary
 
     for seconds, single_fits in ((0.061, set()), (0.059, {0}), (0.021, {0, 1})):
-        chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"predict_seconds": ("<=", seconds)}))
+        chosen = choose(candidates, cross_fit, aims=limit(cross_fit, {"predict_seconds": ("<=", seconds)}))
         assert (numbers_of(chosen), chosen.single_fits) == ([0, 1], single_fits)
-    alone = choose(candidates, cross_fit, limits=limit(cross_fit, {"predict_seconds": ("<=", 0.011)}))
+    alone = choose(candidates, cross_fit, aims=limit(cross_fit, {"predict_seconds": ("<=", 0.011)}))
     assert (numbers_of(alone), alone.single_fits) == ([0], {0})
 
 
@@ -311,7 +324,7 @@ def test_a_blend_of_members_that_are_small_enough_is_found(complementary):
     for one, size in zip(candidates, (100.0, 1000.0, 50.0), strict=True):
         one.outcome.artifacts.n_bytes = size
 
-    chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 350)}))
+    chosen = choose(candidates, cross_fit, aims=limit(cross_fit, {"bytes": ("<=", 350)}))
 
     assert numbers_of(chosen) == [0, 2]
     assert chosen.single_fits == set()
@@ -337,14 +350,17 @@ def test_a_limit_on_a_score_is_that_of_the_blend_and_not_of_its_members():
 
     unlimited = make_choice(candidates, cross_fit, allows_blend=False)
     limits = limit(cross_fit, {"recall": (">=", 0.99)})
-    limited = make_choice(candidates, cross_fit, limits=limits)
+    limited = make_choice(candidates, cross_fit, aims=limits)
     chosen = limited.choose()
 
     assert numbers_of(unlimited.choose()) == [int(np.argmax([average_fold_scores(one.outcome) for one in candidates]))]
     weights = {one.number: weight for one, weight in chosen.weighted_records}
     blend = sum(weights.get(number, 0.0) * guess for number, guess in enumerate(guesses))
     assert recall_score(CODES, blend.argmax(axis=1)) >= 0.99
-    assert all(recall_score(CODES, blend_of(one, guesses).argmax(axis=1)) >= 0.99 for one in limited.blends)
+    is_high = [recall_score(CODES, blend_of(one, guesses).argmax(axis=1)) >= 0.99 for one in limited.blends]
+    table = limited.make_table()
+    assert table.meets_limits.tolist() == is_high
+    assert table.members[table.best] == {f"a_{number}": weight for number, weight in weights.items()}
 
 
 def blend_of(blend, guesses):
@@ -356,9 +372,9 @@ def test_without_a_blend_that_meets_the_limits_the_nearest_is_named_or_chosen(co
     candidates[2].outcome.artifacts.n_bytes = 80.0
 
     with pytest.raises(ValueError, match=r"No blend .*bytes <= 50\).* nearest is refitted_2: bytes 80 \(limit <= 50\)"):
-        choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}))
+        choose(candidates, cross_fit, aims=limit(cross_fit, {"bytes": ("<=", 50)}))
     with pytest.warns(UserWarning, match="The nearest is refitted_2"):
-        chosen = choose(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest"))
+        chosen = choose(candidates, cross_fit, aims=limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest"))
     assert (numbers_of(chosen), chosen.is_nearest) == ([2], True)
 
 
@@ -367,7 +383,7 @@ def test_the_baseline_is_nearest_only_if_there_is_nothing_else(complementary):
     cross_fit = replace(cross_fit, families=cross_fit.families | {"baseline": family("baseline")})
     constant = replace(candidates[0], number=9, params={"family": "baseline"})
     candidates[0].outcome.artifacts.n_bytes = 60.0
-    costs = {"limits": limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest")}
+    costs = {"aims": limit(cross_fit, {"bytes": ("<=", 50)}, infeasible="nearest")}
 
     with pytest.warns(UserWarning, match="The nearest is refitted_2"):
         assert numbers_of(choose([candidates[2], constant], cross_fit, **costs)) == [2]
@@ -377,7 +393,7 @@ def test_the_baseline_is_nearest_only_if_there_is_nothing_else(complementary):
 
 def test_where_no_final_model_meets_the_limits_what_they_were_measured_to_cost_is_named(complementary):
     cross_fit, candidates = complementary
-    choice = make_choice(candidates[2:], cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 620)}))
+    choice = make_choice(candidates[2:], cross_fit, aims=limit(cross_fit, {"bytes": ("<=", 620)}))
     chosen = choice.choose()
 
     assert not choice.accepts(chosen, chosen.weighted_records, Padded(1000), X)
@@ -394,7 +410,7 @@ class Padded:
 
 def test_a_final_model_that_breaks_a_limit_gives_way_to_the_next_and_corrects_the_estimates(complementary):
     cross_fit, candidates = complementary
-    choice = make_choice(candidates, cross_fit, limits=limit(cross_fit, {"bytes": ("<=", 620)}))
+    choice = make_choice(candidates, cross_fit, aims=limit(cross_fit, {"bytes": ("<=", 620)}))
 
     first = choice.choose()
     assert (numbers_of(first), first.single_fits) == ([0, 1], set())  # 600 bytes, by the estimate
@@ -446,7 +462,7 @@ def test_a_final_model_that_breaks_a_limit_on_seconds_is_measured_again_if_there
 ):
     cross_fit, candidates = complementary
     limits = limit(cross_fit, {"predict_seconds": ("<=", bound)})
-    choice = make_choice(candidates, cross_fit, limits=limits, deadline=deadline)
+    choice = make_choice(candidates, cross_fit, aims=limits, deadline=deadline)
     chosen = ChosenEnsemble([(candidates[0], 1.0)], -1.0, candidates[0])
     model = Counted()
 

@@ -100,6 +100,18 @@ def test_where_one_model_is_allowed_the_best_is_taken(sizes, best):
     assert choice.score == pytest.approx(score_all(candidates[best].ravel()))
 
 
+def test_where_one_model_is_allowed_each_candidate_is_scored_once_on_each_part():
+    calls = []
+
+    def count(values, parts):
+        calls.append(tuple(parts))
+        return score_parts(values, parts)
+
+    choose_weights([list(add_noise(seed)) for seed in range(3)], count, max_models=1)
+
+    assert sorted(calls) == sorted([(part,) for part in range(4)] * 3)
+
+
 def test_a_single_candidate_is_scored_on_every_part():
     only = add_noise(1)
 

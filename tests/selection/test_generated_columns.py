@@ -14,6 +14,7 @@ from sklearn_autotune._compat.sklearn import limit_to_one_thread
 from sklearn_autotune.export import export_code
 from sklearn_autotune.families import Family
 from sklearn_autotune.inference._feature_generator import FeatureGenerator
+from tests.faults.nightly import at_night
 from tests.selection.toy_families import family, make_cross_fit
 
 RANDOM = np.random.RandomState(0)
@@ -121,6 +122,7 @@ def test_workers_get_the_columns_that_are_chosen(monkeypatch):
     np.testing.assert_array_equal(loaded.fit(train, AREA[train], generates=True).X, expected.X)
 
 
+@at_night
 def test_jobs_and_a_clone_give_the_same_result():
     one = select(AREA, ["ridge", TREE], n_trials=4)
     two = clone(one).set_params(n_jobs=2).fit(X, AREA)

@@ -85,6 +85,7 @@ def test_a_script_has_the_loss(scoring, diabetes):
         export_code(selector, check=diabetes)
 
 
+@pytest.mark.few_by_day(6)
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost"])
 @pytest.mark.parametrize(
     ("scoring", "expected"),

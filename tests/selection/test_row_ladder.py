@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import ShuffleSplit, TimeSeriesSplit
 from sklearn.naive_bayes import GaussianNB
 
@@ -21,6 +22,7 @@ from sklearn_autotune.selection._row_ladder import (
     make_parts,
     order_on_parts,
 )
+from sklearn_autotune.statistics._cross_thresholds import add_thresholds
 from tests.selection.toy_families import family, make_cross_fit, shape
 
 N_ROWS = 80_000
@@ -63,6 +65,21 @@ def test_a_part_has_the_weights_of_its_rows():
     for part in make_parts(make_evaluation(weight=weight), seed=0):
         np.testing.assert_array_equal(part.task.fit_params["sample_weight"], part.task.X[:, 0] / 2 + 1)
         np.testing.assert_array_equal(part.task.score_params["sample_weight"], part.task.X[:, 0] / 2 + 1)
+
+
+def test_thresholds_of_a_part_are_chosen_with_the_weights_of_its_rows():
+    cross_fit = make_evaluation()
+    weight = np.arange(1.0, N_ROWS + 1)
+    scorer = get_scorer("f1")
+    task = replace(cross_fit.task, scorer=scorer)
+    task = add_thresholds(task, scorer, {"sample_weight": weight}, LogisticRegression(), scorer)
+
+    for part in make_parts(replace(cross_fit, task=task), seed=0):
+        fold = part.task.folds[0]
+        rows = part.task.X[fold.test, 0] / 2
+        probability = np.where(CLASSES[rows.astype(int)] == 1, 0.2, 0.1)
+        np.testing.assert_array_equal(part.task.thresholds.params["sample_weight"], part.task.X[:, 0] / 2 + 1)
+        assert part.score(np.column_stack([1 - probability, probability]), fold.test).score == 1.0
 
 
 def test_a_part_has_the_latest_training_rows_if_folds_follow_time():

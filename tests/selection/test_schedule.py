@@ -12,9 +12,9 @@ from sklearn_autotune.selection._schedule import Schedule
 from tests.selection.toy_families import N_FOLDS, boosting, family, make_reserve, record, shape
 
 
-def make_schedule(families, deadline=None, max_candidate_seconds=None):
+def make_schedule(families, deadline=None, max_candidate_seconds=None, find_violations=None):
     cost_model = CostModel({one.name: one for one in families}, shape, 100, N_FOLDS, max_candidate_seconds)
-    return Schedule(cost_model, make_reserve(cost_model, deadline))
+    return Schedule(cost_model, make_reserve(cost_model, deadline), find_violations)
 
 
 def drain(schedule, records=()):
@@ -53,6 +53,24 @@ def test_second_turns_belong_to_the_families_that_did_best():
     ]
     assert [schedule.propose(records[:number])[FAMILY] for number in range(3)] == ["a", "b", "c"]
     assert drain(schedule, records) == ["c", "a", "b"]
+
+
+def test_a_family_far_beyond_a_limit_has_no_second_turn_unless_all_are():
+    records = [
+        record(10, "a", -0.1, -0.1, -0.1),
+        record(11, "b", -0.9, -0.9, -0.9),
+        record(12, "baseline", -2.0, -2.0, -2.0),
+    ]
+    families = [family("a"), family("b")]
+
+    def drain_after(*violations):
+        by_score = dict(zip((-0.1, -0.9, -2.0), (*violations, -1.0), strict=True))
+        schedule = make_schedule(families, find_violations=lambda outcome: {"bytes": by_score[outcome.folds[0].test]})
+        return drain(schedule, records)
+
+    assert drain_after(5.0, 0.0) == ["b", "b"]
+    assert drain_after(0.9, 0.0) == ["a", "b", "a", "b"]  # a smaller model of the family may meet it
+    assert drain_after(5.0, 5.0) == ["a", "b", "a", "b"]
 
 
 def test_what_there_is_no_time_for_is_passed_over():

@@ -11,11 +11,13 @@ from sklearn_autotune.selection._search_spec import FEW_ROWS, SelectionPruningRu
 N_FOLDS = 3
 
 
-def make_states(n_rows):
+def make_states(n_rows, meets_limits=lambda outcome: True):
     """Return the states of two candidates of a family, after four candidates of others."""
     random = np.random.RandomState(0)
     luck = random.normal(scale=0.002, size=N_FOLDS)
-    rule = SelectionPruningRule(FoldRacing(n_startup_trials=3), get_family=str, n_rows=n_rows)
+    rule = SelectionPruningRule(
+        FoldRacing(n_startup_trials=3), get_family=str, n_rows=n_rows, meets_limits=meets_limits
+    )
     tracker = rule.start(optuna.create_study(), None)
 
     assert isinstance(tracker.make_pruner_state("a"), NoPruningState)
@@ -38,3 +40,11 @@ def test_of_few_rows_the_first_of_a_family_is_measured_in_full():
 
     assert isinstance(first, NoPruningState)
     assert second.min_means[0] < -0.5
+
+
+def test_a_candidate_that_may_be_in_no_blend_stops_no_other_one():
+    _, bounded = make_states(FEW_ROWS + 1, lambda outcome: outcome.folds[0].test < -0.505)
+    _, free = make_states(FEW_ROWS + 1, lambda outcome: False)
+
+    assert bounded.min_means[0] < make_states(FEW_ROWS + 1)[1].min_means[0]
+    assert not hasattr(free, "min_means") or not len(free.min_means)

@@ -16,7 +16,7 @@ from sklearn_autotune._compat import clock
 from sklearn_autotune.selection import _auto_model_selector, _blends, _ensemble_choice, _second_layer
 from sklearn_autotune.selection._ranking import MeasuredCandidates
 from sklearn_autotune.selection._second_layer import MIN_ROWS
-from tests.faults.nightly import IS_NIGHT
+from tests.faults.nightly import IS_NIGHT, at_night
 
 STACKED = {"stacked_linear", "stacked_trees"}
 
@@ -36,7 +36,7 @@ def make_data(n_classes):
     return train_test_split(X, np.array(["low", "middle", "high"])[y], test_size=0.5, random_state=0)
 
 
-@pytest.fixture(scope="module", params=[2, 3], ids=["two classes", "three classes"])
+@pytest.fixture(scope="module", params=[pytest.param(2, marks=at_night), 3], ids=["two classes", "three classes"])
 def data(request):
     return make_data(request.param)
 
@@ -83,6 +83,7 @@ def test_it_is_better_than_the_first_layer_and_worth_what_it_says(fitted, data):
     assert 0.8 < loss / -fitted.best_score_ < 1.2
 
 
+@at_night
 def test_on_noise_it_is_worth_nothing():
     scores = []
     for seed in range(3 if IS_NIGHT else 2):
@@ -106,6 +107,7 @@ def test_trees_do_not_learn_a_rows_target_from_its_twins_predictions():
     assert loss / -found.best_score_ < 1.15
 
 
+@at_night
 def test_trees_hardly_learn_a_rows_target_from_its_neighbours_predictions():
     """Where labels are noise, nothing can be less than chance; with leaves of 3 rows the mean was 0.006 less."""
     losses = []

@@ -10,6 +10,7 @@ from sklearn.model_selection import TimeSeriesSplit
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.selection import _auto_model_selector, _ensemble_choice
 from sklearn_autotune.selection._second_layer import MIN_FORWARD_FOLDS, MIN_ROWS
+from tests.faults.nightly import at_night
 
 N_ROWS, N_FOLDS = 1200, 5
 STACKED = {"stacked_linear", "stacked_trees"}
@@ -41,7 +42,9 @@ def layers(monkeypatch):
     return measured
 
 
-@pytest.mark.parametrize("is_classification", [True, False], ids=["classes", "amounts"])
+@pytest.mark.parametrize(
+    "is_classification", [pytest.param(True, marks=at_night, id="classes"), pytest.param(False, id="amounts")]
+)
 def test_earlier_scores_of_it_do_not_depend_on_later_rows(layers, is_classification):
     X, y = make_table(is_classification)
     changed = y.copy()
