@@ -14,12 +14,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.utils import get_tags
 
 from sklearn_autotune._compat.sklearn import limit_to_one_thread
+from sklearn_autotune.inference._column_encoder import ChunkScaler, MedianImputer
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
 
 __all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes", "prepare_rows"]
@@ -70,7 +70,7 @@ def prepare_rows(model: Pipeline, X: Any) -> Any:
     --------
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
-    >>> model = make_pipeline(StandardScaler(), Ridge()).fit(np.arange(3.0)[:, None], np.arange(3.0))
+    >>> model = make_pipeline(ChunkScaler(), Ridge()).fit(np.arange(3.0)[:, None], np.arange(3.0))
     >>> prepare_rows(model, np.array([[1.0]]))
     array([[0.]])
     """
@@ -85,7 +85,7 @@ def _apply_steps(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
 
 def _transform(step: Any, X: Any) -> Any:
     """Return ``step.transform(X)``, without checks if the step is one of `DIRECT` and has the settings of ours."""
-    if type(step) in DIRECT and type(X) is np.ndarray and X.dtype == np.float64:
+    if type(step) in DIRECT and type(X) is np.ndarray and X.dtype in FLOATS:
         is_usual, transform = DIRECT[type(step)]
         if is_usual(step):
             return transform(step, X)
@@ -104,14 +104,10 @@ def _has_index_columns(step: ColumnTransformer) -> bool:
     return is_index and any(len(columns) for _, columns in parts) and not step.sparse_output_
 
 
-def _fill_missing(step: SimpleImputer, X: np.ndarray) -> np.ndarray:
+def _fill_missing(step: MedianImputer, X: np.ndarray) -> np.ndarray:
     is_missing = np.isnan(X)
-    filled = np.where(is_missing, step.statistics_, X)
+    filled = np.where(is_missing, step.statistics_.astype(X.dtype), X)
     return filled if step.indicator_ is None else np.hstack([filled, is_missing[:, step.indicator_.features_]])
-
-
-def _has_nan_only(step: SimpleImputer) -> bool:
-    return bool(np.isnan(step.missing_values)) and step.keep_empty_features
 
 
 def _encode_one_hot(step: OneHotEncoder, X: np.ndarray) -> np.ndarray:
@@ -122,17 +118,25 @@ def _encode_one_hot(step: OneHotEncoder, X: np.ndarray) -> np.ndarray:
         blocks.append(frequent[:, None] == codes)
         if infrequent is not None:
             blocks.append(~blocks[-1].any(axis=0, keepdims=True))
-    return np.vstack(blocks).T.astype(np.float64, order="C")
+    return np.vstack(blocks).T.astype(step.dtype, order="C")
 
 
 def _has_shared_column(step: OneHotEncoder) -> bool:
-    settings = step.handle_unknown, step.min_frequency is not None, step.drop, step.sparse_output, step.dtype
+    settings = step.handle_unknown, step.min_frequency is not None, step.drop, step.sparse_output
     is_number = all(one.dtype.kind == "f" and not np.isnan(one).any() for one in step.categories_)
-    return settings == ("infrequent_if_exist", True, None, False, np.float64) and is_number
+    return settings == ("infrequent_if_exist", True, None, False) and step.dtype in FLOATS and is_number
 
+
+def _scale(step: ChunkScaler, X: np.ndarray) -> np.ndarray:
+    scaled: np.ndarray = (X - step.mean_.astype(X.dtype)) / step.scale_.astype(X.dtype)
+    return scaled
+
+
+FLOATS = np.float32, np.float64
 
 # For the transformers of `make_preparation`: whether one has the usual settings, and what it does then.
 DIRECT: dict[type, tuple[Callable[[Any], bool], Callable[[Any, np.ndarray], np.ndarray]]] = {
+    ChunkScaler: (lambda step: True, _scale),
     ColumnTransformer: (_has_index_columns, _transform_columns),
     FunctionTransformer: (
         lambda step: not step.validate and not step.kw_args,
@@ -140,8 +144,7 @@ DIRECT: dict[type, tuple[Callable[[Any], bool], Callable[[Any, np.ndarray], np.n
     ),
     OneHotEncoder: (_has_shared_column, _encode_one_hot),
     Pipeline: (lambda step: True, lambda step, X: _apply_steps(step.steps, X)),
-    SimpleImputer: (_has_nan_only, _fill_missing),
-    StandardScaler: (lambda step: step.with_mean and step.with_std, lambda step, X: (X - step.mean_) / step.scale_),
+    MedianImputer: (lambda step: True, _fill_missing),
 }
 
 

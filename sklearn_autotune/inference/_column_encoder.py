@@ -2,15 +2,18 @@
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import (
     ColumnValues,
+    get_column_names,
     has_categorical_type,
     is_dataframe,
     read_column,
@@ -19,10 +22,17 @@ from sklearn_autotune.inference._column_values import (
 )
 from sklearn_autotune.inference._text import GRAMS, TextLayout, is_text, measure_texts
 
-__all__ = ["ColumnEncoder", "clip_outliers", "encode_categories", "fill_missing_codes"]
+__all__ = ["ChunkScaler", "ColumnEncoder", "MedianImputer", "clip_outliers", "encode_categories", "fill_missing_codes"]
 
 # Models read numbers as 32-bit floats.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
+
+# From this number of cells on, encoded tables have 32-bit floats, which take half the memory, unless rounding would
+# move a value of some column by more than this share of the column's range.
+MIN_ROUNDED_CELLS = 10_000_000
+MAX_ROUNDING = 1e-6
+
+SCALER_ROWS = 50_000
 
 # The form of a string that represents a number.
 NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]*)?")
@@ -51,6 +61,9 @@ class ColumnEncoder:
     characters and of words, category codes if texts are repeated, and the hashed n-grams of each text (`TextLayout`).
     So texts that are new in prediction are read too.
 
+    A large dense table is encoded in 32-bit floats, if these are precise enough for each column, and any other one in
+    64-bit floats. An array of 32-bit floats stays one.
+
     Parameters
     ----------
     missing : float, default=nan
@@ -70,6 +83,8 @@ class ColumnEncoder:
         For the index of each column that holds categories, its values.
     texts : dict of int to TextLayout
         For the index of each column that holds text, how it is written.
+    dtype : type
+        The floats of encoded tables: ``numpy.float32`` or ``numpy.float64``.
     n_columns : int
         The number of columns of the table before it is encoded.
     is_sparse : bool
@@ -88,6 +103,7 @@ class ColumnEncoder:
         self.texts: dict[int, TextLayout] = {}
         self.is_sparse = False
         self.stores_zeros = False
+        self.dtype: type[np.floating[Any]] = np.float64
 
     @property
     def n_columns(self) -> int:
@@ -140,29 +156,54 @@ class ColumnEncoder:
         ValueError
             If a column holds anything but numbers, dates and categories, or an infinite value.
         """
-        self.categories, self.names, self.texts = {}, [], {}
+        self.names, self.dtype = [], np.float64
         if not is_dataframe(X):
+            self.categories, self.texts = {}, {}
             encoded = _read_array(X)
             self.holds, self.parts = ["numbers"] * encoded.shape[1], [("value",)] * encoded.shape[1]
             self.is_sparse = issparse(encoded)
             self.stores_zeros = self.is_sparse and bool((encoded.data == 0).any())
-            return encoded
+            if not self.is_sparse and (encoded.dtype == np.float32 or self._can_round_table(encoded)):
+                self.dtype = np.float32
+            return encoded if self.is_sparse else encoded.astype(self.dtype, copy=False)
         self.is_sparse = self.stores_zeros = False
-        self.names = names = list(X.columns)
-        columns = [read_column(X, index, name) for index, name in enumerate(names)]
-        self.holds = [column.holds for column in columns]
-        for index, column in enumerate(columns):
-            # A categorical type says that there are categories.
-            may_be_text = self.reads_text and column.holds == "categories" and not has_categorical_type(X, index)
-            if may_be_text and is_text(column.values):
-                self.holds[index], self.texts[index] = "text", TextLayout.find(column.values)
-            if column.holds == "categories" and (index not in self.texts or self.texts[index].has_categories):
-                self.categories[index] = _sort_distinct(column.values, self.missing)
-        self.parts = [
-            self.texts[index].parts if index in self.texts else _find_parts(column)
-            for index, column in enumerate(columns)
-        ]
-        return self._encode(columns, names)
+        self.names = get_column_names(X)
+        if X.shape[0] * X.shape[1] >= MIN_ROUNDED_CELLS:
+            self.dtype = np.float32
+        table = self._fit_columns(X)
+        if table is None:
+            self.dtype = np.float64
+            table = self._fit_columns(X)
+        return table
+
+    def _can_round_table(self, table: np.ndarray) -> bool:
+        return table.size >= MIN_ROUNDED_CELLS and all(_can_round(column, self.missing) for column in table.T)
+
+    def _fit_columns(self, X: Any) -> np.ndarray | None:
+        """Learn and encode the columns of a DataFrame, one after the other, so that little memory is needed beside.
+
+        Return None if 32-bit floats are not precise enough.
+        """
+        self.holds, self.parts, self.categories, self.texts = [], [], {}, {}
+        encoded: list[np.ndarray] = []
+        for index, name in enumerate(self.names):
+            column = read_column(X, index, name)
+            self._learn_column(column, index, has_categorical_type=has_categorical_type(X, index))
+            for part in self._encode_column(column, index, name):
+                if self.dtype == np.float32 and (index in self.texts or not _can_round(part, self.missing)):
+                    return None
+                encoded.append(part.astype(self.dtype))
+        return self._stack(encoded, self.names)
+
+    def _learn_column(self, column: ColumnValues, index: int, *, has_categorical_type: bool) -> None:
+        self.holds.append(column.holds)
+        # A categorical type says that there are categories.
+        may_be_text = self.reads_text and column.holds == "categories" and not has_categorical_type
+        if may_be_text and is_text(column.values):
+            self.holds[index], self.texts[index] = "text", TextLayout.find(column.values)
+        if column.holds == "categories" and (index not in self.texts or self.texts[index].has_categories):
+            self.categories[index] = _sort_distinct(column.values, self.missing)
+        self.parts.append(self.texts[index].parts if index in self.texts else _find_parts(column))
 
     def transform(self, X: Any) -> Any:
         """Encode a table with the same columns.
@@ -181,7 +222,7 @@ class ColumnEncoder:
             If a column holds another kind of values than in training.
         """
         if is_dataframe(X):
-            names = list(X.columns)
+            names = get_column_names(X)
             columns = read_columns(X, [self._is_read_as_categories(index) for index in range(self.n_columns)])
             return self._match_layout(self._encode(columns, names))
         if not self.reads_missing:
@@ -199,25 +240,36 @@ class ColumnEncoder:
     def _is_read_as_categories(self, index: int) -> bool:
         return index in self.categories or index in self.texts
 
-    def _encode(self, columns: Sequence[ColumnValues], names: Sequence[Any]) -> np.ndarray:
+    def _encode(self, columns: Iterable[ColumnValues], names: Sequence[Any]) -> np.ndarray:
         encoded: list[np.ndarray] = []
         for index, (column, name) in enumerate(zip(columns, names, strict=True)):
-            if index in self.texts:
-                encoded += self._encode_text(column, index)
-                continue
-            if column.holds == "nothing":
-                encoded += [np.full(len(column.values), np.nan)] * len(self.parts[index])
-                continue
-            if index in self.categories:
-                encoded.append(encode_categories(column.values, self.categories[index]))
-                _warn_if_unknown(encoded[-1], column, self.categories[index], name)
-                continue
-            parts = self._split_column(column, index, name)
-            if self.reads_missing and self.holds[index] in ALSO_READ:
-                parts = {"value": np.where(parts["value"] == self.missing, np.nan, parts["value"])}
-            encoded += [parts[part] for part in self.parts[index]]
-        table = np.column_stack(encoded) if encoded else np.empty((0, 0))
-        table = check_array(table, dtype=np.float64, ensure_all_finite=False, input_name="X")
+            encoded += self._encode_column(column, index, name)
+        return self._stack(encoded, names)
+
+    def _encode_column(self, column: ColumnValues, index: int, name: Any) -> list[np.ndarray]:
+        """Return the parts of a column as they are encoded."""
+        if index in self.texts:
+            return self._encode_text(column, index)
+        if column.holds == "nothing":
+            return [np.full(len(column.values), np.nan)] * len(self.parts[index])
+        if index in self.categories:
+            codes = encode_categories(column.values, self.categories[index])
+            _warn_if_unknown(codes, column, self.categories[index], name)
+            return [codes]
+        parts = self._split_column(column, index, name)
+        return [parts[part] for part in self.parts[index]]
+
+    def _stack(self, encoded: list[np.ndarray], names: Sequence[Any]) -> np.ndarray:
+        """Make a table of the encoded columns, which are removed from the list; replace ``missing`` by NaN."""
+        n_rows = len(encoded[0]) if encoded else 0
+        table = np.empty((n_rows, len(encoded)), dtype=self.dtype)
+        replaces_missing = self.reads_missing and not np.isnan(self.missing)
+        for position, index in enumerate(self.column_indices):
+            values, encoded[position] = encoded[position], np.empty(0)
+            if replaces_missing and self.holds[index] in ALSO_READ:
+                values = np.where(values == values.dtype.type(self.missing), np.nan, values)
+            table[:, position] = values
+        table = check_array(table, dtype=self.dtype, ensure_all_finite=False, input_name="X")
         _check_range(table, [names[index] for index in self.column_indices])
         return table
 
@@ -244,9 +296,9 @@ class ColumnEncoder:
         return column.split()
 
     def _match_layout(self, encoded: Any) -> Any:
-        """Make an encoded table sparse or dense, like the training table."""
+        """Make an encoded table sparse or dense, and of the same floats, like the training table."""
         if not self.is_sparse:
-            return encoded.toarray() if issparse(encoded) else encoded
+            return (encoded.toarray() if issparse(encoded) else encoded).astype(self.dtype, copy=False)
         if not issparse(encoded):
             if self.stores_zeros:
                 raise ValueError(
@@ -290,11 +342,24 @@ def _check_range(encoded: Any, names: Sequence[Any]) -> None:
         )
 
 
+def _can_round(values: np.ndarray, missing: float) -> bool:
+    """Whether 32-bit floats are precise enough for a column: `MAX_ROUNDING` says what is."""
+    known = values[np.isfinite(values) & (values != missing)]
+    if not len(known):
+        return True
+    with np.errstate(over="ignore"):  # a number that is too large becomes infinity, which is far away
+        moved = np.abs(known - known.astype(np.float32)).max()
+    value_range = known.max() - known.min()
+    return bool(moved <= MAX_ROUNDING * value_range) or not value_range
+
+
 def _find_parts(column: ColumnValues) -> tuple[str, ...]:
     """Return the parts of a column that are not constant in training, or the first part if all are constant."""
     if column.holds == "categories":
         return ("value",)
     parts = column.split()
+    if len(parts) == 1:
+        return tuple(parts)
     differ = [part for part, values in parts.items() if len(np.unique(values[~np.isnan(values)])) > 1]
     return tuple(differ or list(parts)[:1])
 
@@ -351,7 +416,75 @@ def _warn_if_unknown(encoded: np.ndarray, column: ColumnValues, categories: list
         )
 
 
-# -- functions for the preparation of encoded columns; pickled models refer to them by name ----------------------------
+# -- for the preparation of encoded columns; pickled models refer to these by name -------------------------------------
+
+
+class MedianImputer(SimpleImputer):
+    """Replaces missing values by medians, and adds a column for each column that has some, as `SimpleImputer` does.
+
+    The results are equal; the way is shorter. scikit-learn 1.9 sorts masked copies of the whole table: for 945,000 rows
+    and 30 columns of 32-bit floats that took 650 MB and 5.6 seconds, and one column after the other 4 MB and 0.6
+    seconds.
+
+    The table is not copied: missing values are replaced in the array that is passed.
+
+    Examples
+    --------
+    >>> MedianImputer().fit_transform(np.array([[1.0, 5.0], [np.nan, 6.0], [3.0, 7.0]]))
+    array([[1., 5., 0.],
+           [2., 6., 1.],
+           [3., 7., 0.]])
+    """
+
+    def __init__(self) -> None:
+        super().__init__(strategy="median", add_indicator=True, keep_empty_features=True, copy=False)
+
+    def fit(self, X: np.ndarray, y: Any = None) -> "MedianImputer":
+        """Find the median of each column, and the columns that have missing values.
+
+        Parameters
+        ----------
+        X : ndarray of float, of shape (n_rows, n_columns)
+        y : None
+
+        Returns
+        -------
+        self : object
+        """
+        super().fit(X[:1].copy())
+        gaps = [np.isnan(column) for column in X.T]
+        self.statistics_ = np.array([_compute_median(column[~gap]) for column, gap in zip(X.T, gaps, strict=True)])
+        self.indicator_.features_ = np.flatnonzero([gap.any() for gap in gaps])
+        return self
+
+    def transform(self, X: np.ndarray) -> np.ndarray:
+        """Replace missing values, and add the columns that say where they were."""
+        if len(self.indicator_.features_):
+            return np.asarray(super().transform(X))
+        for column, median in zip(X.T, self.statistics_, strict=True):
+            column[np.isnan(column)] = median
+        return X
+
+
+class ChunkScaler(StandardScaler):
+    """`StandardScaler` that learns from some rows at a time, to save memory, and scales in place.
+
+    For up to 50,000 rows, the results are the same to the last bit.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(copy=False)
+
+    def fit(self, X: np.ndarray, y: Any = None, sample_weight: Any = None) -> "ChunkScaler":
+        """Find mean and standard deviation of each column of an array of shape (n_rows, n_columns)."""
+        super().fit(X[:SCALER_ROWS])
+        for start in range(SCALER_ROWS, len(X), SCALER_ROWS):
+            self.partial_fit(X[start : start + SCALER_ROWS])
+        return self
+
+
+def _compute_median(known: np.ndarray) -> float:
+    return float(np.median(known)) if len(known) else 0.0
 
 
 def fill_missing_codes(codes: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Reads one column of a table as numbers, dates, times or categories, from any library and type."""
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -13,12 +13,14 @@ import numpy as np
 __all__ = [
     "ColumnValues",
     "find_many_valued_columns",
+    "get_column_names",
     "has_categorical_type",
     "is_dataframe",
     "is_missing",
     "read_column",
     "read_columns",
     "read_objects",
+    "take_columns",
 ]
 
 MICROSECONDS_A_SECOND = 1_000_000
@@ -101,14 +103,31 @@ def find_many_valued_columns(X: Any) -> list[int]:
 
 
 def is_dataframe(X: Any) -> bool:
-    """Whether X is a DataFrame of pandas or polars."""
-    return all(hasattr(type(X), name) for name in ("columns", "dtypes", "shape"))  # pandas computes dtypes when asked
+    """Whether X is a DataFrame of pandas or polars, or a table of Arrow."""
+    has_types = all(hasattr(type(X), name) for name in ("columns", "dtypes", "shape"))  # computed by pandas when asked
+    return has_types or _is_arrow(X)
+
+
+def _is_arrow(X: Any) -> bool:
+    return all(hasattr(type(X), name) for name in ("column_names", "schema", "shape"))
+
+
+def get_column_names(X: Any) -> list[Any]:
+    """Return the names of the columns of a DataFrame."""
+    return list(X.column_names if _is_arrow(X) else X.columns)
+
+
+def take_columns(X: Any, names: list[Any]) -> Any:
+    """Return a DataFrame with columns of these names, which are all in it once."""
+    return X[names] if hasattr(X, "iloc") else X.select(names)
 
 
 def has_categorical_type(X: Any, index: int) -> bool:
     """Whether a column of a DataFrame has a type for categories."""
     if hasattr(X, "iloc"):
         return _is_pandas_categorical(X.dtypes.iloc[index])
+    if _is_arrow(X):
+        return _is_arrow_dictionary(X.column(index))
     return X.dtypes[index].base_type().__name__ in POLARS_CATEGORICAL
 
 
@@ -121,7 +140,7 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
 
     Parameters
     ----------
-    X : DataFrame of pandas or polars
+    X : DataFrame of pandas or polars, or table of Arrow
     index : int
     name : object
         The column's name.
@@ -140,16 +159,22 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     """
     if hasattr(X, "iloc"):
         return _read_pandas(X.iloc[:, index], name, as_categories)
+    if _is_arrow(X):
+        return _read_arrow(X.column(index), name, as_categories)
     return _read_polars(X[name], name, as_categories)
 
 
-def read_columns(X: Any, as_categories: Sequence[bool]) -> list[ColumnValues]:
+def read_columns(X: Any, as_categories: Sequence[bool]) -> Iterator[ColumnValues]:
     """Read the first columns of a DataFrame, one for each of ``as_categories``; see `read_column`."""
     if hasattr(X, "iloc"):
-        return [_read_pandas(column, name, one) for (name, column), one in zip(X.items(), as_categories, strict=False)]
-    return [
-        _read_polars(column, column.name, one) for column, one in zip(X.iter_columns(), as_categories, strict=False)
-    ]
+        for (name, column), one in zip(X.items(), as_categories, strict=False):
+            yield _read_pandas(column, name, one)
+    elif _is_arrow(X):
+        for column, name, one in zip(X.columns, X.column_names, as_categories, strict=False):
+            yield _read_arrow(column, name, one)
+    else:
+        for column, one in zip(X.iter_columns(), as_categories, strict=False):
+            yield _read_polars(column, column.name, one)
 
 
 def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
@@ -162,7 +187,7 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
         if kind == "M":
             if str(dtype).startswith("date") and hasattr(dtype, "pyarrow_dtype"):  # Arrow's days become NumPy objects
                 column = column.astype("timestamp[us][pyarrow]")
-            dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT"))
+            dates = column.to_numpy(dtype="datetime64[us]", na_value=np.datetime64("NaT", "us"))
             return _make_values("dates", dates, np.isnat(dates))
         if kind in "biuf":
             # NumPy's types have no missing values but NaN, and pandas takes its time to look for others.
@@ -186,9 +211,28 @@ def _read_polars(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
         dates = column.to_numpy().astype("datetime64[us]")
         return _make_values("dates", dates, np.isnat(dates))
     if not as_categories and (column.dtype.is_numeric() or kind == "Boolean"):
-        floats = np.array(column.to_list(), dtype=np.float64)
+        values = column.to_numpy()
+        is_plain = values.dtype.kind in "biuf"  # booleans with gaps, and decimals, may become objects
+        floats = values.astype(np.float64) if is_plain else np.array(column.to_list(), dtype=np.float64)
         return _make_values("booleans" if kind == "Boolean" else "numbers", floats, np.isnan(floats))
     return read_objects(column.to_list(), name, as_categories)
+
+
+def _is_arrow_dictionary(column: Any) -> bool:
+    return str(column.type).startswith("dictionary")
+
+
+def _read_arrow(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
+    kind = str(column.type)
+    if as_categories is None:
+        as_categories = _is_arrow_dictionary(column)
+    if not as_categories and kind.startswith(("date", "timestamp")):
+        dates = column.cast("timestamp[us]", safe=False).to_numpy()  # nanoseconds are cut off
+        return _make_values("dates", dates, np.isnat(dates))
+    if not as_categories and kind.startswith(("int", "uint", "float", "double", "halffloat")):
+        floats = column.to_numpy().astype(np.float64)
+        return _make_values("numbers", floats, np.isnan(floats))
+    return read_objects(column.to_pylist(), name, as_categories)
 
 
 def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> ColumnValues:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.class_weight import compute_sample_weight
 
-from sklearn_autotune.inference._column_values import is_dataframe
+from sklearn_autotune.inference._column_values import get_column_names, is_dataframe, take_columns
 from sklearn_autotune.inference._table_reader import TableReader
 
 __all__ = ["EncodingTransformer", "LabelEncodingClassifier", "compute_class_weights", "label_classes", "scale_weights"]
@@ -34,8 +34,8 @@ class EncodingTransformer(TableReader):
         X_out : ndarray or CSR matrix of shape (n_samples, n_columns)
         """
         names = list(getattr(self, "feature_names_in_", ()))
-        if names and is_dataframe(X) and set(names) < set(X.columns):
-            X = X[names]
+        if names and is_dataframe(X) and set(names) < set(get_column_names(X)):
+            X = take_columns(X, names)
         return super().transform(X)
 
 

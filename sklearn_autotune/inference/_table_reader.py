@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
-from sklearn_autotune.inference._column_values import is_dataframe
+from sklearn_autotune.inference._column_values import get_column_names, is_dataframe, take_columns
 
 __all__ = ["TableReader", "reorder_columns"]
 
@@ -128,10 +128,14 @@ class TableReader(TransformerMixin, BaseEstimator):
 def reorder_columns(X: Any, names: Sequence[str]) -> Any:
     """Return a DataFrame with its columns in the order of training, if it has the same columns in another order."""
     names = list(names)
-    is_shuffled = names and list(X.columns) != names and sorted(map(str, X.columns)) == sorted(map(str, names))
-    return X[names] if is_shuffled and len(set(names)) == len(names) else X
+    own = get_column_names(X)
+    is_shuffled = names and own != names and sorted(map(str, own)) == sorted(map(str, names))
+    return take_columns(X, names) if is_shuffled and len(set(names)) == len(names) else X
 
 
 def _is_constant(column: np.ndarray) -> bool:
+    first = column[:100]
+    if (first < first[0]).any() or (first > first[0]).any():  # soon known of most columns
+        return False
     known = column[~np.isnan(column)]
     return not len(known) or (len(known) == len(column) and bool((known == known[0]).all()))

@@ -18,14 +18,16 @@ InnerFoldList = Sequence[tuple[np.ndarray, np.ndarray]]
 # The mean of all rows counts as much as this number of rows of a category, at least and at most.
 MIN_PRIOR_ROWS, MAX_PRIOR_ROWS = 0.1, 1000.0
 
+MAX_CLASSES = 30  # each takes a column for each column of categories
+
 
 class TargetStatistics(TransformerMixin, BaseEstimator):
     """Replaces category codes by the mean of the target and by how many rows a category has.
 
-    Of each column there are the mean of the target (for more than two classes, the share of each class) and the
-    logarithm of the number of training rows of the category. The means of rare categories are drawn towards that of all
-    rows. Training rows get means from folds inside the training rows, so that none depends on the row's own target. A
-    missing code is a category of its own.
+    Of each column there are the mean of the target (for more than two classes, the share of each class; of more than
+    30 classes, of each of the 30 most frequent ones) and the logarithm of the number of training rows of the category.
+    The means of rare categories are drawn towards that of all rows. Training rows get means from folds inside the
+    training rows, so that none depends on the row's own target. A missing code is a category of its own.
 
     Parameters
     ----------
@@ -115,18 +117,20 @@ class TargetStatistics(TransformerMixin, BaseEstimator):
         Returns
         -------
         X_out : ndarray of shape (n_samples, n_columns_out)
+            32-bit floats if X has these, otherwise 64-bit floats.
         """
         check_is_fitted(self)
-        found = [column.look_up(codes) for column, codes in zip(self.columns_, X.T, strict=True)]
-        return np.hstack([np.empty((len(X), 0)), *found])
+        dtype = np.float32 if X.dtype == np.float32 else np.float64
+        found = [column.look_up(codes).astype(dtype) for column, codes in zip(self.columns_, X.T, strict=True)]
+        return np.hstack([np.empty((len(X), 0), dtype=dtype), *found])
 
     def _make_targets(self, y: np.ndarray) -> np.ndarray:
         """Return the target, or whether it is each class; of two classes the second one."""
         if not self.is_classification:
             return np.asarray(y, dtype=np.float64)[:, None]
-        classes, codes = np.unique(y, return_inverse=True)
-        is_class = (np.arange(len(classes)) == codes[:, None]).astype(np.float64)
-        return is_class[:, 1:] if len(classes) == 2 else is_class
+        classes, codes, counts = np.unique(y, return_inverse=True, return_counts=True)
+        shown = np.sort(np.argsort(-counts, kind="stable")[:MAX_CLASSES]) if len(classes) != 2 else np.array([1])
+        return (shown == codes[:, None]).astype(np.float64)
 
 
 class CategoryStatistics:

@@ -13,6 +13,9 @@ __all__ = ["apply_temperature", "compute_log_odds", "find_temperature", "make_st
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.2, 5.0
 MIN_PROBABILITY = 1e-6
 
+# Rows times classes from which a temperature is found: with more, every second row, every third, and so on.
+MAX_CELLS = 500_000
+
 # Probabilities below MIN_PROBABILITY are raised to values up to this share below it, so that their order is kept.
 ORDER_SHARE = 0.01
 
@@ -115,11 +118,15 @@ def find_temperature(probabilities: np.ndarray, class_codes: np.ndarray, weight:
     >>> find_temperature(too_sure, np.array([0, 0, 0, 1])) > 2
     True
     """
+    n_rows = len(class_codes) if weight is None else np.count_nonzero(weight)
+    every = -(-probabilities.size // MAX_CELLS)
+    if every > 1:
+        probabilities, class_codes = probabilities[::every], class_codes[::every]
+        weight = None if weight is None else weight[::every]
     logs = np.log(np.clip(probabilities, MIN_PROBABILITY, 1.0))
     found = _minimize_log_loss(logs, class_codes, weight, doubt=0.0)
     if found >= 1.0:
         return found
-    n_rows = len(class_codes) if weight is None else np.count_nonzero(weight)
     return min(1.0, _minimize_log_loss(logs, class_codes, weight, doubt=1.0 / (n_rows + 2.0)))
 
 

@@ -19,8 +19,9 @@ MIN_DISTINCT_SHARE = 0.05
 MIN_WORDS = 2.5
 MAX_EXAMINED = 5000
 
-# A word is a piece between spaces with two letters in a row.
-WORD = re.compile(r"\S*[^\W\d_]{2}\S*")
+# A word is a piece between spaces with two letters in a row; this is the part of it from there on. What comes before
+# is left out: to look for its beginning would take time that grows with the square of a long piece.
+WORD = re.compile(r"[^\W\d_]{2}\S*")
 
 # If a text occurs this often on average, its column is also encoded as categories.
 MIN_REPEATS = 2.0
@@ -68,9 +69,9 @@ def is_text(values: Sequence[Any]) -> bool:
     False
     """
     known = [value for value in values if value is not None]
-    if not all(isinstance(value, str) for value in known):
-        return False
     distinct = dict.fromkeys(known)
+    if not all(isinstance(value, str) for value in distinct):
+        return False
     if len(distinct) <= MIN_TEXTS or len(distinct) < MIN_DISTINCT_SHARE * len(known):
         return False
     examined = list(distinct)[:: 1 + len(distinct) // MAX_EXAMINED]
@@ -78,7 +79,7 @@ def is_text(values: Sequence[Any]) -> bool:
 
 
 def _count_words(text: str) -> int:
-    return sum(1 for _ in WORD.finditer(text))
+    return len(WORD.findall(text))
 
 
 def measure_texts(texts: Sequence[str | None]) -> dict[str, np.ndarray]:

@@ -8,15 +8,17 @@ import numpy as np
 from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags, indexable
 
+from sklearn_autotune._compat.sklearn import count_rows
 from sklearn_autotune.inference._column_values import is_missing
 from sklearn_autotune.inference._encoding import scale_weights
-from sklearn_autotune.tables._target import read_target_values
+from sklearn_autotune.tables._target import check_no_dates, read_target_values
 
 __all__ = [
     "check_classes",
     "check_no_gaps",
     "check_no_gaps_to_predict",
     "check_target_and_metadata",
+    "check_weight_length",
     "check_weighted_classes",
     "index_rows",
     "require_target",
@@ -24,10 +26,26 @@ __all__ = [
 
 
 def require_target(estimator: Any, y: Any) -> None:
-    """Raise ValueError, with scikit-learn's message, if there is no target."""
+    """Raise ValueError if there is no target, or if there is more than one value for each row."""
+    name = type(estimator).__name__
     if y is None:
+        raise ValueError(f"This {name} estimator requires y to be passed, but the target y is None.")
+    fields = getattr(getattr(y, "dtype", None), "names", None)
+    if fields:
         raise ValueError(
-            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y is None."
+            f"y is a structured array with the fields {', '.join(fields)}, and {name} predicts one class or number for "
+            "each row. For times until an event, take OptunaSearchCV with an estimator of scikit-survival."
+        )
+    try:
+        shape = tuple(y.shape if hasattr(y, "shape") else np.asarray(y).shape)
+    except ValueError:  # rows of different lengths, about which later checks have their own words
+        return
+    if len(shape) == 2 and shape[1] > 1:
+        wrapper = "MultiOutputClassifier" if is_classifier(estimator) else "MultiOutputRegressor"
+        raise ValueError(
+            f"y should be a 1d array, got an array of shape {shape} instead. {name} predicts one target. Fit one "
+            f"for each column, with {wrapper} of sklearn.multioutput, or take OptunaSearchCV with an estimator that "
+            "predicts several."
         )
 
 
@@ -69,6 +87,15 @@ def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:
     return X, y
 
 
+def check_weight_length(X: Any, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return metadata as they are; raise ValueError if ``sample_weight`` has not one entry for each row of X."""
+    weight: Any = params.get("sample_weight")
+    n_rows = count_rows(X)
+    if hasattr(weight, "__len__") and len(weight) != n_rows:
+        raise ValueError(f"sample_weight has {len(weight)} entries, and X has {n_rows} rows. Pass one for each row.")
+    return params
+
+
 def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
     """Check that target and metadata have an entry for each row and valid values.
 
@@ -88,6 +115,7 @@ def check_target_and_metadata(encoded: Any, y: Any, metadata: Mapping[str, Any])
     """
     check_no_gaps(y)
     y = column_or_1d(check_array(y, ensure_2d=False, dtype=None, input_name="y"), warn=True)
+    check_no_dates(y)
     params = {name: value for name, value in metadata.items() if value is not None}
     check_consistent_length(encoded, y, *params.values())
     if "sample_weight" in params:

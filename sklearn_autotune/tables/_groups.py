@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import f as f_distribution
 
-from sklearn_autotune.inference._column_values import is_dataframe, is_missing, read_column
+from sklearn_autotune.inference._column_values import get_column_names, is_dataframe, is_missing, read_column
 from sklearn_autotune.tables._target import read_amounts
 
 __all__ = ["number_groups", "read_groups", "warn_about_group_columns"]
@@ -115,7 +115,7 @@ def warn_about_group_columns(X: Any, y: np.ndarray, *, is_classification: bool) 
 
 def _find_named_like_groups(X: Any) -> Iterator[tuple[str, np.ndarray]]:
     """Yield names and values of columns without gaps that are named like a group and hold no amounts."""
-    for index, name in enumerate(X.columns):
+    for index, name in enumerate(get_column_names(X)):
         words = WORD.findall(name) if isinstance(name, str) else []
         if not words or words[-1].lower() not in GROUP_WORDS:
             continue

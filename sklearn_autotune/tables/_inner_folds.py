@@ -40,6 +40,11 @@ class InnerFolds:
         """Whether rows have groups or follow time, so that random folds will not do."""
         return self.groups is not None or self.times is not None
 
+    @property
+    def rule(self) -> str:
+        """What rows are divided by: "time", "groups" or "random"."""
+        return "time" if self.times is not None else "random" if self.groups is None else "groups"
+
     def take(self, rows: np.ndarray) -> "InnerFolds":
         """Return those of a table with some of the rows."""
         return InnerFolds(*(None if values is None else values[rows] for values in (self.groups, self.times)))

@@ -4,11 +4,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from sklearn_autotune.inference._column_encoder import clip_outliers, fill_missing_codes
+from sklearn_autotune.inference._column_encoder import ChunkScaler, MedianImputer, clip_outliers, fill_missing_codes
 from sklearn_autotune.inference._target_statistics import TargetStatistics
 
 __all__ = ["make_preparation"]
@@ -18,7 +17,9 @@ __all__ = ["make_preparation"]
 MAX_CATEGORIES = 20
 
 
-def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classification: bool) -> Any:
+def make_preparation(
+    kind: str, n_categories: np.ndarray, n_rows: int, is_classification: bool, dtype: Any = np.float64
+) -> Any:
     """Make the transformer that prepares an encoded table for a kind of model.
 
     Parameters
@@ -30,6 +31,8 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     n_rows : int
         The number of rows on which it will be fitted.
     is_classification : bool
+    dtype : type, default=numpy.float64
+        The floats of the encoded table. 32-bit ones stay 32-bit ones.
 
     Returns
     -------
@@ -43,17 +46,19 @@ def make_preparation(kind: str, n_categories: np.ndarray, n_rows: int, is_classi
     if kind == "native":
         kept = np.flatnonzero((n_categories >= 0) & (n_categories <= MAX_CATEGORIES))
         return ColumnTransformer([("kept", "passthrough", kept), ("statistics", statistics, many)])
-    one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", min_frequency=min(5, max(1, n_rows // 50)), sparse_output=False
-    )
+    settings: dict[str, Any] = {"min_frequency": min(5, max(1, n_rows // 50)), "sparse_output": False}
+    if dtype == np.float32:
+        settings["dtype"] = np.float32
+    one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", **settings)
     filled = make_pipeline(FunctionTransformer(fill_missing_codes), one_hot)
     if kind == "coded":
         return ColumnTransformer(
             [("numbers", "passthrough", numbers), ("one_hot", filled, few), ("statistics", statistics, many)]
         )
+    # ColumnTransformer passes a copy of the columns, which these change.
     scaled = make_pipeline(
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
+        MedianImputer(),
+        ChunkScaler(),
         FunctionTransformer(clip_outliers, feature_names_out="one-to-one"),
     )
     return ColumnTransformer(

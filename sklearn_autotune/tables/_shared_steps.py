@@ -150,7 +150,8 @@ class SharedSteps:
         -------
         fitted : FittedSteps
         """
-        fitted = FittedSteps((), self.n_categories, take_rows(self.X, rows))
+        are_all = len(rows) == self.X.shape[0] and bool((rows == np.arange(len(rows))).all())
+        fitted = FittedSteps((), self.n_categories, self.X if are_all else take_rows(self.X, rows))
         if self.texts:
             fitted = self._replace_texts(fitted, rows, y)
         if generates:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.tables._checks import check_classes, check_target_and_metadata
 from sklearn_autotune.tables._groups import read_groups, warn_about_group_columns
-from sklearn_autotune.tables._target import read_amounts
+from sklearn_autotune.tables._target import check_labels, read_amounts
 from sklearn_autotune.tables._time import read_times
 
 __all__ = ["TableData", "read_table"]
@@ -121,7 +120,7 @@ def read_table(
         if len(y) < 2:
             raise ValueError("Found n_samples = 1, but there must be rows to fit on and rows to score.")
         return TableData(reader, encoded, read_amounts(y), metadata, None, groups, times, order)
-    check_classification_targets(y)
+    check_labels(y)
     classes, counts = np.unique(y, return_counts=True)
     check_classes(classes, counts, cv)
     return TableData(reader, encoded, y, metadata, classes, groups, times, order)

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from sklearn.utils import check_array
+from sklearn.utils.multiclass import check_classification_targets
 
 from sklearn_autotune.inference._column_values import is_missing
 
@@ -13,6 +14,8 @@ __all__ = [
     "TargetValues",
     "TaskName",
     "check_classes_are_plausible",
+    "check_labels",
+    "check_no_dates",
     "choose_target_transform",
     "read_amounts",
     "read_target_values",
@@ -155,6 +158,30 @@ def check_classes_are_plausible(y: Any, owner: str) -> None:
         f"y holds {values.description}, which may be amounts or the names of classes. To predict amounts, write "
         f'{owner}(task="regression"). To predict a class for each number, write {owner}(task="classification").'
     )
+
+
+def check_labels(y: np.ndarray) -> None:
+    """Raise ValueError if a target of a classification does not hold labels.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+    """
+    if y.dtype.kind == "O" and all(isinstance(value, bool | np.bool_) for value in y):
+        raise ValueError(
+            "Unknown label type: unknown. y holds True and False as Python objects, which scikit-learn's classifiers "
+            "do not take. Pass y.astype(bool)."
+        )
+    check_classification_targets(y)
+
+
+def check_no_dates(y: np.ndarray) -> None:
+    """Raise ValueError if a target holds dates or durations, which are neither labels nor numbers."""
+    if y.dtype.kind in "mM":
+        raise ValueError(
+            f"y holds {'dates' if y.dtype.kind == 'M' else 'durations'}. To predict them, convert them to numbers, "
+            "such as days since a date; to predict classes, convert them to strings."
+        )
 
 
 def read_amounts(y: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.model_selection import TimeSeriesSplit
 
 from sklearn_autotune._compat.messages import find_nearest_name
-from sklearn_autotune.inference._column_values import is_dataframe, read_column
+from sklearn_autotune.inference._column_values import get_column_names, is_dataframe, read_column
 
 __all__ = ["draw_time_folds", "read_times"]
 
@@ -33,7 +33,7 @@ def read_times(X: Any, time: str | int) -> np.ndarray:
         If the column holds neither dates, times nor numbers.
     """
     if is_dataframe(X):
-        names = list(X.columns)
+        names = get_column_names(X)
         if time not in names and not isinstance(time, int):
             nearest = find_nearest_name(str(time), [name for name in names if isinstance(name, str)])
             hint = f" Did you mean {nearest!r}?" if nearest else f" There are {', '.join(map(str, names[:20]))}."

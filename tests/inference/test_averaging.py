@@ -120,21 +120,28 @@ def describe(values):
     return values.tobytes(), values.dtype, values.shape, values.flags["C_CONTIGUOUS"], values.flags["F_CONTIGUOUS"]
 
 
-@pytest.mark.parametrize("n_rows", [1, 2, 7, 500])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n_rows", [1, 2, 500])
 @pytest.mark.parametrize("is_classification", [True, False])
 @pytest.mark.parametrize("kind", ["scaled", "coded", "native"])
 @pytest.mark.parametrize(
     "kinds", [KINDS, KINDS * (KINDS > 12), np.zeros(6, dtype=int)], ids=["mixed", "many", "numbers"]
 )
-def test_prepared_rows_are_those_of_the_steps_to_the_last_bit(kinds, kind, is_classification, n_rows):
+def test_prepared_rows_are_those_of_the_steps_to_the_last_bit(kinds, kind, is_classification, n_rows, dtype):
     table, target = make_encoded(300, 0)
+    table, before = table.astype(dtype), table.astype(dtype)
     y = (target > 0).astype(int) if is_classification else target
-    model = make_pipeline(make_preparation(kind, kinds, 300, is_classification), HistGradientBoostingClassifier())
-    model[0].fit(table, y)
-    new, _ = make_encoded(n_rows, 1)
+    model = make_pipeline(
+        make_preparation(kind, kinds, 300, is_classification, dtype), HistGradientBoostingClassifier()
+    )
+    model[0].fit_transform(table, y)
+    new = make_encoded(n_rows, 1)[0].astype(dtype)
     new[0, 3:] = [11, 2, 39]  # rare in training, or unknown
 
-    assert describe(prepare_rows(model, new)) == describe(model[0].transform(new))
+    prepared = model[0].transform(new.copy())
+    assert prepared.dtype == dtype
+    assert describe(prepare_rows(model, new)) == describe(prepared)
+    np.testing.assert_array_equal(table, before)  # preparing changes no table
 
 
 def test_steps_that_are_not_known_prepare_as_they_do():

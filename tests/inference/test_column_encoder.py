@@ -11,9 +11,20 @@ import polars
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from scipy.sparse import csr_array, csr_matrix
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_autotune.inference._column_encoder import ColumnEncoder, clip_outliers, fill_missing_codes
+from sklearn_autotune.inference import _column_encoder
+from sklearn_autotune.inference._column_encoder import (
+    ChunkScaler,
+    ColumnEncoder,
+    MedianImputer,
+    clip_outliers,
+    fill_missing_codes,
+)
 
 values = st.one_of(st.none(), st.sampled_from(["a", "b", "ä", ""]), st.integers(-3, 3))
 
@@ -325,7 +336,105 @@ def test_a_dense_table_is_refused_where_stored_zeros_and_missing_values_were_tol
         encoder.transform(stored.toarray())
 
 
-# -- functions of encoded columns --------------------------------------------------------------------------------------
+# -- large tables ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def rounds_all(monkeypatch):
+    monkeypatch.setattr(_column_encoder, "MIN_ROUNDED_CELLS", 1)
+
+
+TEXTS = [f"the {word} fox is number {number} of all" for number, word in enumerate(["quick", "slow", "red"] * 20)]
+PRECISE = [1.7e18 + 1000 * number for number in range(60)]
+
+
+@pytest.mark.usefixtures("rounds_all")
+@pytest.mark.parametrize("make", [pd.DataFrame, polars.DataFrame], ids=["pandas", "polars"])
+def test_a_large_table_has_floats_of_32_bits_in_training_and_prediction(make):
+    columns = {"a": np.linspace(0, 0.1, 60), "b": ["x", "y", None] * 20, "c": [True, False] * 30}
+    columns["d"] = [datetime(2026, 1, 1 + number % 28, 12, number) for number in range(60)]
+    encoder, encoded = encode(make(columns))
+    expected = np.column_stack([np.linspace(0, 0.1, 60), [0, 1, np.nan] * 20, [1, 0] * 30])
+
+    assert encoded.dtype == encoder.transform(make(columns)).dtype == np.float32
+    np.testing.assert_array_equal(encoded[:, :3], expected.astype(np.float32))
+    np.testing.assert_array_equal(encoder.transform(make(columns)), encoded)
+
+
+@pytest.mark.usefixtures("rounds_all")
+@pytest.mark.parametrize("name", ["text", "precise", "large"])
+def test_a_large_table_has_floats_of_64_bits_where_those_of_32_would_not_be_precise(name):
+    columns = {"a": np.linspace(0, 0.1, 60), "text": TEXTS, "precise": PRECISE, "large": [1e-30, 1e300] * 30}
+    frame = pd.DataFrame({"a": columns["a"], name: columns[name]})
+    encoder = ColumnEncoder(reads_text=True)
+    if name == "large":
+        with pytest.raises(ValueError, match="too large for a 32-bit float in column 'large'"):
+            encoder.fit_transform(frame)
+    else:
+        assert encoder.fit_transform(frame).dtype == encoder.transform(frame).dtype == np.float64
+        np.testing.assert_array_equal(encoder.fit_transform(frame)[:, 0], columns["a"])
+
+
+@pytest.mark.usefixtures("rounds_all")
+def test_a_number_that_means_a_missing_value_does_not_count_as_the_end_of_a_columns_range():
+    precise = pd.DataFrame({"a": [*PRECISE, -1e30], "b": ["x"] * 61})
+    encoder = ColumnEncoder(missing=-1e30)
+
+    assert encoder.fit_transform(precise).dtype == np.float64
+    rounded = ColumnEncoder(missing=-1.1).fit_transform(pd.DataFrame({"a": [0.5, -1.1], "b": ["x", "y"]}))
+    np.testing.assert_array_equal(rounded, np.array([[0.5, 0], [np.nan, 1]], dtype=np.float32))
+    assert rounded.dtype == np.float32
+
+
+@pytest.mark.parametrize(("limit", "dtype", "expected"), [(1, "f8", "f4"), (100, "f8", "f8"), (100, "f4", "f4")])
+def test_an_array_is_rounded_if_it_is_large(monkeypatch, limit, dtype, expected):
+    monkeypatch.setattr(_column_encoder, "MIN_ROUNDED_CELLS", limit)
+    table = np.linspace(0, 1, 20, dtype=dtype).reshape(10, 2)
+    encoder, encoded = encode(table)
+
+    assert encoded.dtype == expected
+    assert (encoded is table) == (dtype == expected)
+    assert encoder.transform(table.astype("f8")).dtype == expected
+    assert encode(np.column_stack([PRECISE, PRECISE]))[1].dtype == "f8"
+
+
+# -- preparation of encoded columns ------------------------------------------------------------------------------------
+
+
+@given(
+    npst.arrays(
+        st.sampled_from([np.float32, np.float64]),
+        npst.array_shapes(min_dims=2, max_dims=2, max_side=8),
+        elements=st.one_of(st.integers(-5, 5).map(float), st.just(np.nan)),
+    )
+)
+def test_medians_and_indicators_are_those_of_scikit_learn(table):
+    theirs = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    ours = clone(MedianImputer())
+
+    for rows in (table, table[::-1] + 1):
+        expected = theirs.fit_transform(rows)
+        result = ours.fit_transform(rows.copy())
+
+        np.testing.assert_array_equal(result, expected)
+        assert result.dtype == expected.dtype
+        gaps = np.full((1, table.shape[1]), np.nan, dtype=table.dtype)
+        np.testing.assert_array_equal(ours.transform(gaps.copy()), theirs.transform(gaps))
+        assert ours.get_feature_names_out().tolist() == theirs.get_feature_names_out().tolist()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scaling_in_chunks_is_scaling(dtype):
+    table = np.random.RandomState(0).normal(size=(120_000, 3), loc=[0, 1e3, 7], scale=[1, 10, 0]).astype(dtype)
+    for rows in (table[:50_000], table):
+        theirs, ours = StandardScaler().fit(rows), clone(ChunkScaler()).fit(rows)
+
+        tolerance = 0 if len(rows) == 50_000 else 1e-6
+        np.testing.assert_allclose(ours.mean_, theirs.mean_, rtol=tolerance)
+        np.testing.assert_allclose(ours.scale_, theirs.scale_, rtol=tolerance)
+        scaled = rows[:10].copy()
+        assert ours.transform(scaled) is scaled
+        np.testing.assert_allclose(scaled, theirs.transform(rows[:10]), rtol=tolerance, atol=10 * tolerance)
 
 
 def test_missing_codes_become_a_category_that_no_known_code_has():
@@ -340,6 +449,6 @@ def test_values_beyond_five_standard_deviations_are_clipped_and_all_others_stay(
 
 
 def test_a_kept_model_refers_to_them_by_name():
-    for function in (clip_outliers, fill_missing_codes):
+    for function in (ChunkScaler, MedianImputer, clip_outliers, fill_missing_codes):
         assert b"sklearn_autotune.inference._column_encoder" in pickle.dumps(function)
         assert pickle.loads(pickle.dumps(function)) is function

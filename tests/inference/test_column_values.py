@@ -54,7 +54,7 @@ ALIKE = {
         arrow(DATES, pyarrow.date32()),
         arrow(DATES, pyarrow.date64()),
         pd.Series(pd.PeriodIndex(["2024-01-01", None, "2024-01-03"], freq="D")),
-        pd.Series([np.datetime64("2024-01-01"), np.datetime64("NaT"), np.datetime64("2024-01-03")], dtype=object),
+        pd.Series([np.datetime64("2024-01-01"), np.datetime64("NaT", "D"), np.datetime64("2024-01-03")], dtype=object),
         polars.Series(DATES),
     ],
     "moments": [
@@ -222,7 +222,7 @@ def test_what_cannot_be_read_is_refused_with_the_columns_name(column, message):
 
 
 def test_what_is_missing():
-    for value in (None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT"), decimal.Decimal("NaN"), np.float32("nan")):
+    for value in (None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT", "D"), decimal.Decimal("NaN"), np.float32("nan")):
         assert is_missing(value)
     for value in ("", 0, False, np.zeros(2), [None], "nan", pd.Timestamp(0)):
         assert not is_missing(value)

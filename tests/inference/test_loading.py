@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from sklearn_autotune import AutoModelSelector, TunedXGBClassifier, TunedXGBRegressor
+from tests.faults.nightly import at_night
 
 MAX_MODULES = 12
 
@@ -55,7 +56,7 @@ def make_selector(task):
     return AutoModelSelector(task, families, n_trials=4, cv=3, random_state=0)
 
 
-@pytest.mark.parametrize("kind", ["classification", "regression"])
+@pytest.mark.parametrize("kind", ["classification", pytest.param("regression", marks=at_night)])
 def test_a_selectors_model_loads_without_optuna_and_with_few_of_our_modules(table, kind, tmp_path):
     X, values = table
     selector = make_selector(kind).fit(X, np.where(values > 0.3, "high", "low") if kind == "classification" else values)
@@ -68,7 +69,7 @@ def test_a_selectors_model_loads_without_optuna_and_with_few_of_our_modules(tabl
     assert len(loaded["ours"]) <= MAX_MODULES
 
 
-@pytest.mark.parametrize("tuned_class", [TunedXGBClassifier, TunedXGBRegressor])
+@pytest.mark.parametrize("tuned_class", [TunedXGBClassifier, pytest.param(TunedXGBRegressor, marks=at_night)])
 def test_a_tuned_boosters_model_loads_without_optuna_and_with_few_of_our_modules(table, tuned_class, tmp_path):
     X, values = table
     target = np.where(values > 0.3, "high", "low") if tuned_class is TunedXGBClassifier else values

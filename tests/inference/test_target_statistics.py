@@ -49,6 +49,18 @@ def test_for_more_classes_there_is_the_share_of_each():
     assert encoded.shape == (3, 4)
 
 
+def test_of_very_many_classes_the_most_frequent_have_a_column():
+    y = np.concatenate([np.repeat(np.arange(40), 5), np.repeat(np.arange(40, 60), 9)])
+    codes = (y >= 40).astype(float)[:, None]
+
+    encoded = TargetStatistics(is_classification=True).fit(codes, y).transform(codes)
+
+    assert encoded.shape == (380, 31)
+    frequent = encoded[y >= 40][0]
+    assert (frequent[10:30] > 0.04).all()  # classes 40 to 59; before them the first ten of the equally rare
+    assert (frequent[:10] < 0.01).all()
+
+
 @pytest.mark.parametrize("is_classification", [True, False])
 def test_a_category_of_noise_with_a_thousand_levels_says_nothing(is_classification):
     random = np.random.RandomState(0)

@@ -64,6 +64,18 @@ def test_the_temperature_that_undoes_a_wrong_confidence_is_found(n_classes, dist
     assert found == pytest.approx(1 / distortion, rel=0.05)
 
 
+def test_of_very_many_probabilities_a_part_of_the_rows_decides():
+    probabilities, class_codes = draw_calibrated(6000, 200)
+    probabilities = apply_temperature(probabilities, 0.5)
+    third, weight = slice(None, None, 3), np.arange(6000.0)
+
+    found = find_temperature(probabilities, class_codes)
+
+    assert found == find_temperature(probabilities[third], class_codes[third]) == pytest.approx(2.0, rel=0.1)
+    weighted = find_temperature(probabilities, class_codes, weight)
+    assert weighted == find_temperature(probabilities[third], class_codes[third], weight[third])
+
+
 def test_rows_without_weight_do_not_count():
     probabilities, class_codes = draw_calibrated(2000, 3)
     wrong = np.arange(2000) % 2 == 0

@@ -77,6 +77,20 @@ def test_what_is_written_of_a_text_are_the_counts_of_its_n_grams():
     assert packed.max() < 2**53  # a float holds it exactly
 
 
+@pytest.mark.parametrize("piece", ["1", "a1", "1-", "ab"])
+def test_words_of_a_long_text_without_spaces_are_counted_at_once(piece):
+    """With a pattern that looks for the beginning of a piece too, this took hours."""
+    assert measure_texts([piece * 500_000])["words"][0] == pytest.approx(np.log1p(int(piece == "ab")))
+
+
+@pytest.mark.parametrize(
+    ("text", "n_words"),
+    [("two words", 2), ("2 March 2020", 1), ("x1ab, 7-up é à-la", 3), ("ßß\u00a0été", 2), ("a b c 1 2", 0), ("", 0)],
+)
+def test_a_word_is_a_piece_between_spaces_with_two_letters_in_a_row(text, n_words):
+    assert measure_texts([text])["words"][0] == pytest.approx(np.log1p(n_words))
+
+
 def test_a_missing_text_has_no_n_grams_and_no_length():
     layout = TextLayout.find(["three little words", None])
 

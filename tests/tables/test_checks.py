@@ -4,21 +4,47 @@ import numpy as np
 import pandas as pd
 import polars
 import pytest
+from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.tables._checks import (
     check_classes,
     check_no_gaps,
     check_no_gaps_to_predict,
     check_target_and_metadata,
+    check_weight_length,
     check_weighted_classes,
     index_rows,
     require_target,
 )
+from tests.toys import WeightedClassifier, read_log
 
 X = np.zeros((4, 2))
+
+
+@pytest.mark.parametrize("weight", [[1, 2], np.ones(5), pd.Series(np.ones(3))])
+@pytest.mark.parametrize("table", [X, X.tolist(), pd.DataFrame(X), csr_array(X)])
+def test_a_weight_for_each_row_is_asked_for(weight, table):
+    with pytest.raises(ValueError, match=f"sample_weight has {len(weight)} entries, and X has 4 rows"):
+        check_weight_length(table, {"sample_weight": weight})
+
+
+@pytest.mark.parametrize("params", [{}, {"sample_weight": None}, {"sample_weight": np.ones(4)}, {"other": [1, 2]}])
+def test_other_metadata_may_have_any_length(params):
+    assert check_weight_length(X, params) is params
+
+
+def test_a_search_with_too_few_weights_fits_nothing(tmp_path):
+    log = tmp_path / "log"
+    search = OptunaSearchCV(WeightedClassifier(log=log), {"a": [1, 2]}, cv=2)
+
+    with pytest.raises(ValueError, match="sample_weight has 3 entries, and X has 4 rows"):
+        search.fit(X, [0, 1, 0, 1], sample_weight=[1, 1, 1])
+
+    assert read_log(log) == []
 
 
 def test_a_missing_target_is_refused_by_the_estimators_name():
@@ -26,6 +52,27 @@ def test_a_missing_target_is_refused_by_the_estimators_name():
         require_target(Ridge(), None)
 
     require_target(Ridge(), [0])
+
+
+SURVIVAL = np.array([(True, 2.0), (False, 3.5)], dtype=[("event", bool), ("time", float)])
+
+
+@pytest.mark.parametrize(
+    ("estimator", "y", "message"),
+    [
+        (LogisticRegression(), np.eye(3), r"array of shape \(3, 3\) instead. .* with MultiOutputClassifier"),
+        (Ridge(), [[1, 2], [3, 4]], r"array of shape \(2, 2\) instead. .* with MultiOutputRegressor"),
+        (Ridge(), pd.DataFrame({"a": [1, 2], "b": [3, 4]}), "Ridge predicts one target. Fit one for each column"),
+        (Ridge(), csr_array(np.eye(2)), "Ridge predicts one target"),
+        (Ridge(), SURVIVAL, "fields event, time, and Ridge predicts one class or number .* scikit-survival"),
+    ],
+)
+def test_several_targets_and_times_until_an_event_are_refused_with_what_takes_them(estimator, y, message):
+    with pytest.raises(ValueError, match=message):
+        require_target(estimator, y)
+
+    for single in (np.zeros((2, 1)), [0, 1], ["a", "b"], [[0], [0, 1]], pd.Series([0, 1]), polars.Series([0, 1])):
+        require_target(estimator, single)
 
 
 def test_target_and_metadata_that_are_right_are_handed_on_without_what_is_none():

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
+from sklearn_autotune import AutoModelSelector, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.tables._target import (
     check_classes_are_plausible,
     choose_target_transform,
@@ -134,3 +135,18 @@ NORMAL = np.random.RandomState(1).normal(size=400)
 )
 def test_a_transformation_is_chosen_for_a_skewed_target_of_many_values(y, expected):
     assert choose_target_transform(y) == expected
+
+
+@pytest.mark.parametrize("make", [AutoModelSelector, TunedXGBClassifier, TunedXGBRegressor])
+@pytest.mark.parametrize(("unit", "word"), [("M8[D]", "dates"), ("m8[s]", "durations")])
+def test_dates_and_durations_are_no_target(make, unit, word):
+    y = np.repeat(np.arange(2).astype(unit), 20)
+
+    with pytest.raises(ValueError, match=f"^y holds {word}. To predict them, convert them to numbers"):
+        make(n_trials=1).fit(np.zeros((40, 1)), y)
+
+
+@pytest.mark.parametrize("make", [AutoModelSelector, TunedXGBClassifier])
+def test_booleans_among_objects_are_refused_with_what_to_write(make):
+    with pytest.raises(ValueError, match=r"^Unknown label type: unknown. y holds True and False .* y.astype\(bool\)"):
+        make(n_trials=1).fit(np.zeros((40, 1)), np.array([True, False] * 20, dtype=object))
