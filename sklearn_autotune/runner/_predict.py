@@ -120,7 +120,8 @@ class PredictedChunks:
         kinds = [kind for kind in TARGET_KINDS if self.metadata.get(f"{kind}_profile")]
         self.profiles = {kind: self.metadata[f"{kind}_profile"] | {"name": self.target} for kind in kinds}
         names, self._tables = self._open(data, -(-chunk_rows // BLOCK_ROWS) * BLOCK_ROWS)
-        left_out = [self.target, *self.metadata["config"].get("drop", [])]
+        config = self.metadata["config"]
+        left_out = [self.target, *config.get("drop", []), config.get("groups"), config.get("sample_weight")]
         try:
             self.notes = check_names(names, self.metadata["columns"], left_out)
         except ValueError as error:

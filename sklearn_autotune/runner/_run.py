@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune._compat.optional import import_optional
+from sklearn_autotune._compat.sklearn import forget_requests
 from sklearn_autotune._compat.types import Predictor
 from sklearn_autotune.analysis._aims import flatten_params
+from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.export import export_code
 from sklearn_autotune.export._check import find_difference, run_script
@@ -25,28 +27,41 @@ from sklearn_autotune.runner._config import (
     read_config_text,
     redact_config_text,
 )
-from sklearn_autotune.runner._data import RunData, read_run_data
+from sklearn_autotune.runner._data import LabelledRows, RunData, make_run_splitter, read_run_data
 from sklearn_autotune.runner._folder import (
     CONFIG,
+    FOLD_MODELS,
     METADATA,
     SCRIPT,
+    SUMMARY,
     RunFolderError,
     choose_new_folder,
+    describe_origin,
     find_own_file,
     load_model,
+    make_mlflow_tags,
     read_metadata,
     save_model,
     try_compute_sha256,
+    try_write_report,
     write_config,
     write_folder_atomically,
     write_json,
 )
 from sklearn_autotune.runner._mlflow import MLflowStore, open_mlflow_store
-from sklearn_autotune.runner._provenance import describe_origin, make_mlflow_tags, try_write_report
-from sklearn_autotune.runner._scores import score_folds, score_with_baseline
-from sklearn_autotune.runner._search import choose_scoring, make_run_splitter, make_search, validate_scoring
+from sklearn_autotune.runner._scores import (
+    choose_scoring,
+    describe_corrections,
+    route_weights,
+    score_folds,
+    score_others,
+    score_with_baseline,
+    validate_scoring,
+)
+from sklearn_autotune.runner._search import make_search
 from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
-from sklearn_autotune.search._front_attributes import get_candidate_front
+from sklearn_autotune.search._front_attributes import get_front
+from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
 from sklearn_autotune.tables._profile import make_profile
 from sklearn_autotune.tracking import log_search
 
@@ -64,6 +79,8 @@ __all__ = [
 # Scores that differ by less count as equal: sums of floats depend on their order, and fits on the processor.
 TOLERANCE = 1e-9
 REFIT_TOLERANCE = 1e-6
+
+OOF = "oof.csv"
 
 
 @dataclass(frozen=True)
@@ -139,15 +156,16 @@ def run(
     search = make_search(config, run_data, base, callbacks)
     store = open_mlflow_store(config, base)
     origin = describe_origin("run", config, run_data, base)
-    groups = {} if run_data.train.groups is None else {"groups": run_data.train.groups}
     fit_start = time.perf_counter()
-    _fit(search, run_data.train.X, run_data.train.y, **groups)
+    _fit(search, run_data.train)
     seconds = {"search": time.perf_counter() - fit_start}
     model = get_deployed_model(search)
+    if run_data.train.sample_weight is not None:
+        forget_requests(model)
     scores = _score_model(config, run_data, search, model)
     with write_folder_atomically(target) as new_folder:
         config_file = write_config(new_folder, redact_config_text(text, config))
-        files = _write_files(config, search, model, new_folder, path.name)
+        files = _write_files(config, search, model, run_data.train, new_folder, path.name)
         metadata = (
             origin
             | _describe_search(run_data, search)
@@ -167,35 +185,76 @@ def run(
     return target
 
 
-def _fit(search: BaseSearch, X: Any, y: Any, **groups: Any) -> None:
+def _fit(search: BaseSearch, train: LabelledRows) -> None:
     """Fit the search.
 
     Raises
     ------
     ConfigError
-        If its study cannot be opened, so that nothing was fitted.
+        If a parameter cannot be used or the study cannot be opened, so that nothing was fitted.
     """
     try:
-        search.fit(X, y, **groups)
-    except (StudyInUseError, StudyMismatchError, StudyStorageError) as error:
-        if hasattr(search, "study_"):  # the storage was lost later
+        with route_weights(search, train):
+            search.fit(train.X, train.y, **train.metadata)
+    except (StudyInUseError, StudyMismatchError, StudyStorageError, TypeError, ValueError) as error:
+        if hasattr(search, "study_"):  # something was fitted, or the storage was lost later
             raise
-        raise ConfigError(f"storage: {error}") from error
+        is_storage = isinstance(error, StudyInUseError | StudyMismatchError | StudyStorageError)
+        raise ConfigError(f"storage: {error}" if is_storage else str(error)) from error
 
 
-def _write_files(config: Config, search: BaseSearch, model: Predictor, new_folder: Path, name: str) -> dict[str, Any]:
-    """Write the model, its script, the report and the trials; return the metadata about these files."""
+def _write_files(
+    config: Config, search: BaseSearch, model: Predictor, train: LabelledRows, new_folder: Path, name: str
+) -> dict[str, Any]:
+    """Write the model, its script, the report, the tables and the summary; return the metadata about these files."""
     entry = save_model(model, new_folder, config.output.model)
-    script = _export_script(search)
+    script = _export_script(search, train)
     code = script.pop("code", None)
     if code is not None:
         (new_folder / script["file"]).write_text(code, encoding="utf-8")
     report = try_write_report(config, search, new_folder, f"Run of {name}", code)
     _write_table(search.trials_, new_folder / "trials.csv")
-    front = get_candidate_front(search)
+    write_json(new_folder / SUMMARY, summarize(search).to_dict())
+    front = get_front(search)
     if front is not None:
         _write_table(front, new_folder / "front.csv")
-    return {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
+    if config.return_train_score:
+        _write_table(dict(search.cv_results_), new_folder / "cv_results.csv")
+    files = {"model": entry | {"kind": type(search).__name__}, "script": script, "report": report}
+    return files if config.keep is None else files | _write_kept(config, search, train, new_folder)
+
+
+def _write_kept(config: Config, search: BaseSearch, train: LabelledRows, new_folder: Path) -> dict[str, Any]:
+    """Write what is kept of the winner on the folds; return the metadata about these files."""
+    files: dict[str, Any] = {}
+    predictions = getattr(search, "oof_predictions_", None)
+    if predictions is not None:
+        columns = {"row": train.numbers, config.target: train.y, **_list_predictions(search, predictions)}
+        pandas = import_optional("pandas", "A table of predictions")
+        pandas.DataFrame(columns).to_csv(new_folder / OOF, index=False, errors="backslashreplace")
+        files["oof"] = {"file": OOF}
+    models = getattr(search, "fold_estimators_", None)
+    if models is not None:
+        files["fold_models"] = save_model(
+            [forget_requests(model) for model in models], new_folder, config.output.model, FOLD_MODELS
+        )
+    return files
+
+
+def _list_predictions(search: BaseSearch, predictions: Any) -> dict[str, np.ndarray]:
+    """Return predictions of all rows as columns: ``predict``, or ``predict_proba_good`` of a class."""
+    if not isinstance(predictions, Mapping):
+        name = "predict_proba" if np.ndim(predictions) == 2 else "predict"
+        kept = search.get_params(deep=False).get("keep") or ()
+        own = [method for method in kept if method != "estimators"]
+        predictions = {own[0] if len(own) == 1 else name: predictions}
+    columns = {}
+    for name, values in predictions.items():
+        if values.ndim == 1:
+            columns[name] = values
+        else:
+            columns |= {f"{name}_{label}": values[:, index] for index, label in enumerate(search.classes_.tolist())}
+    return columns
 
 
 def _log_to_mlflow(
@@ -219,6 +278,8 @@ def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: P
         "folds": score_folds(search, make_run_splitter(config, run_data), run_data.train, scoring),
         "train": score_with_baseline(model, run_data.train, run_data.train, scoring, config.seed, n_draws=0),
         "holdout": None,
+        **describe_corrections(config, search),
+        "others": score_others(config, search, model, run_data, scoring),
     }
     if run_data.holdout is not None:
         holdout_scores = score_with_baseline(model, run_data.train, run_data.holdout, scoring, config.seed)
@@ -226,12 +287,20 @@ def _score_model(config: Config, run_data: RunData, search: BaseSearch, model: P
     return scores
 
 
-def _export_script(search: BaseSearch) -> dict[str, Any]:
-    """Return the exported script, or the reason why it is missing."""
+def _export_script(search: BaseSearch, train: LabelledRows) -> dict[str, Any]:
+    """Return the exported script, or the reason why it is missing.
+
+    A script draws its own inner folds, which keep to no groups and times, as those of a selector do, and hands weights
+    to the last step alone. It is then fitted once, to see whether that makes a difference.
+    """
+    is_divided = isinstance(search, AutoModelSelector) and search.inner_folds_ != "random"
+    has_to_be_checked = is_divided or train.sample_weight is not None
+    check = (train.X, train.y, train.sample_weight) if has_to_be_checked else None
     try:
-        return {"file": SCRIPT, "code": export_code(search), "missing_because": None}
+        code = export_code(search, check=check)
     except ValueError as error:
         return {"file": None, "missing_because": str(error)}
+    return {"file": SCRIPT, "code": code, "missing_because": None}
 
 
 def _write_table(table: Mapping[str, Any], path: Path) -> None:
@@ -242,7 +311,7 @@ def _write_table(table: Mapping[str, Any], path: Path) -> None:
 def _describe_search(run_data: RunData, search: BaseSearch) -> dict[str, Any]:
     """Return the metadata about what was found, and about the training table."""
     statuses, counts = np.unique(search.trials_["status"].astype(str), return_counts=True)
-    front = get_candidate_front(search)
+    front = get_front(search)
     return {
         "classes": search.classes_.tolist() if run_data.task == "classification" else None,
         "parameters": search.best_params_,
@@ -347,7 +416,9 @@ def _find_script(folder: Path, metadata: dict[str, Any], *, trust: bool) -> Path
 
 def _fit_again(path: Path, run_data: RunData) -> Any:
     """Fit the model with the script of the run."""
-    return run_script(path.read_text(encoding="utf-8"), str(path))["fit"](run_data.train.X, run_data.train.y)
+    train = run_data.train
+    weights = [] if train.sample_weight is None else [train.sample_weight]
+    return run_script(path.read_text(encoding="utf-8"), str(path))["fit"](train.X, train.y, *weights)
 
 
 def _compare_values(name: str, recorded: object, found: Any, tolerance: float = TOLERANCE) -> dict[str, Any]:
@@ -358,8 +429,8 @@ def _compare_values(name: str, recorded: object, found: Any, tolerance: float = 
     return {"name": name, "recorded": recorded, "found": found, "matches": matches}
 
 
-def load(folder: str | Path, *, trust: bool = False) -> Any:
-    """Load the model of a run.
+def load(folder: str | Path, *, trust: bool = False, folds: bool = False) -> Any:
+    """Load the model of a run, or the models of its folds.
 
     Parameters
     ----------
@@ -368,10 +439,12 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
     trust : bool, default=False
         Whether whoever wrote the folder may run code on this machine. A model in joblib's format needs it, one in
         skops' format does not.
+    folds : bool, default=False
+        Whether to return the models of the folds, which a run keeps with ``keep: [estimators]``.
 
     Returns
     -------
-    model : Pipeline
+    model : Pipeline, or list of Pipeline
         Takes a table with the columns of training.
 
     Raises
@@ -381,4 +454,4 @@ def load(folder: str | Path, *, trust: bool = False) -> Any:
         are not trusted.
     """
     folder = Path(folder)
-    return load_model(folder, read_metadata(folder), trust=trust)
+    return load_model(folder, read_metadata(folder), FOLD_MODELS if folds else "model", trust=trust)

@@ -2,19 +2,19 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn import config_context
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.messages import suggest_name
 from sklearn_autotune.boosting._early_stopping import clone_without_early_stopping
 from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
-from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.families import (
     FAMILIES,
     Family,
@@ -24,71 +24,32 @@ from sklearn_autotune.families import (
     get_exclusion_reason,
     select_families,
 )
-from sklearn_autotune.families._chosen import find_family, suggest_family
+from sklearn_autotune.families._chosen import find_family, resolve_families, suggest_family
 from sklearn_autotune.families._xgboost import make_tuned_xgboost_space
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
 from sklearn_autotune.inference._encoding import EncodingTransformer, LabelEncodingClassifier
-from sklearn_autotune.runner._config import AIM_KEYS, Config, ConfigError, make_raw_space
-from sklearn_autotune.runner._data import RunData, describe_task
+from sklearn_autotune.runner._config import Config, ConfigError, make_raw_space
+from sklearn_autotune.runner._data import RunData, check_folds, describe_task, make_run_splitter
+from sklearn_autotune.runner._keys import choose_search, list_model_params, list_refused, read_scores
+from sklearn_autotune.runner._named import PRUNERS, RULES, SAMPLERS, make_named, split_name
+from sklearn_autotune.runner._scores import choose_default_scoring, request_weights
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
+from sklearn_autotune.search._setup import read_aims
 from sklearn_autotune.selection._auto_model_selector import AutoModelSelector
+from sklearn_autotune.selection._blends import read_blend_aims
+from sklearn_autotune.statistics._refit_rules import OneStandardError
 from sklearn_autotune.tables._preparation import make_preparation
 
-__all__ = ["choose_default_scoring", "choose_scoring", "make_run_splitter", "make_search", "validate_scoring"]
+__all__ = ["make_prepared_model", "make_search"]
+
+# Columns of cv_results_ by which a rule can choose, beside the parameters.
+TIME_COLUMNS = ("mean_fit_time", "mean_score_time")
+
+# What can grow from rung to rung beside a parameter, and the parameters that iterations are.
+RESOURCES = ("n_samples", "iterations", "epochs")
+ITERATION_PARAMS = ("n_estimators", "max_iter", "iterations")
 
 Branch = dict[str, Any]
-
-
-def choose_default_scoring(task: str) -> str:
-    """Return the scorer's name if the configuration names none."""
-    return "neg_log_loss" if task == "classification" else "neg_root_mean_squared_error"
-
-
-def choose_scoring(config: Config, task: str) -> str:
-    """Return the name of the scorer that decides: of the configuration, of its objectives, or the default."""
-    return config.scoring or config.aims.scoring or choose_default_scoring(task)
-
-
-def make_run_splitter(config: Config, run_data: RunData) -> Any:
-    """Return the splitter of a run: by groups or in time if the hold-out is drawn so."""
-    is_classification = run_data.task == "classification"
-    if run_data.rule == "time":
-        return TimeSeriesSplit(config.cv)
-    has_groups = run_data.train.groups is not None
-    if is_classification and not has_groups:
-        rarest = int(np.unique(run_data.train.y, return_counts=True)[1].min())
-        if rarest < config.cv:
-            raise ConfigError(
-                f"cv: {config.cv} folds, but the rarest class has {rarest} rows to learn from; write {rarest} or fewer"
-            )
-    return make_shuffled_folds(config.cv, is_classification, config.seed, has_groups=has_groups)
-
-
-def validate_scoring(config: Config, run_data: RunData) -> None:
-    """Refuse scores that do not fit the task, or that need a positive class which is not known."""
-    is_classification = run_data.task == "classification"
-    aims = config.aims
-    named = {"scoring": config.scoring, "threshold": config.threshold}
-    named |= {f"objectives and limits: {name}": name for name in aims.scorers}
-    for key, scoring in named.items():
-        if scoring is not None:
-            _validate_scorer(key.partition(":")[0], scoring, run_data)
-    if config.threshold is not None and (not is_classification or len(np.unique(run_data.train.y)) != 2):
-        raise ConfigError(f"threshold: it is for two classes, but this is {describe_task(run_data)}")
-
-
-def _validate_scorer(key: str, scoring: str, run_data: RunData) -> None:
-    is_classification = run_data.task == "classification"
-    if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
-        labels = set(np.unique(run_data.train.y).tolist())
-        if not labels <= {0, 1}:
-            raise ConfigError(f"{key}: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
-    errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
-    is_regression_scoring = "error" in scoring or "deviance" in scoring or scoring in errors
-    if is_classification and is_regression_scoring:
-        raise ConfigError(f"{key}: {scoring} is for regression, but this is {describe_task(run_data)}")
-    if not is_classification and not is_regression_scoring:
-        raise ConfigError(f"{key}: {scoring} is for classification, but this is {describe_task(run_data)}")
 
 
 def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequence[Any] = ()) -> Any:
@@ -112,34 +73,26 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     ConfigError
         If the space does not suit the model, or the model the task.
     """
-    common_params: dict[str, Any] = {
-        "timeout": config.timeout,
-        "scoring": config.scoring,
-        "cv": make_run_splitter(config, run_data),
-        "n_jobs": config.n_jobs,
-        "trial_timeout": config.trial_timeout,
-        "memory_limit": config.memory_limit,
-        "random_state": config.seed,
-        "callbacks": list(callbacks),
-    }
-    if config.n_trials is not None:
-        common_params["n_trials"] = config.n_trials
-    common_params |= {
-        "executor": config.executor,
-        "storage": _resolve_storage(config, base),
-        "study_name": config.study_name,
-        "resume": config.resume,
-    }
-    if config.model_type == "auto":
-        _refuse_aims(config, "automl")
-        return AutoModelSelector(
-            run_data.task,
-            _resolve_families(config, run_data),
-            generate_features=bool(config.generate_features),
-            artifact_store=None if config.artifact_store is None else base / config.artifact_store,
-            **common_params,
-        )
-    family = next(family for family in FAMILIES if family.name == config.model_type)
+    search = choose_search(config)
+    refused = list_refused(config, search)  # compare changes the method of a configuration that was checked
+    if refused:
+        raise ConfigError(f"{refused[0]}: {config.method} does not take it; leave it out, or leave out {config.method}")
+    if search is AutoModelSelector:
+        check_folds(config, run_data)
+        common_params = _make_common_params(config, run_data, base, callbacks)
+        if config.time is not None and isinstance(config.cv, int) and config.time in run_data.train.X:
+            common_params |= {"time": config.time, "cv": config.cv}
+        families = _resolve_families(config, run_data)
+        if config.aims.objectives is not None:
+            common_params |= {"objectives": config.aims.objectives, "refit": config.refit or True}
+        selector = _build(AutoModelSelector, config, common_params, task=run_data.task, families=families)
+        try:
+            read_blend_aims(selector)
+        except (TypeError, ValueError) as error:
+            key = "objectives" if str(error).startswith("objectives") else "limits"
+            raise ConfigError(f"{key}: {str(error).removeprefix(f'{key} ')}") from None
+        return selector
+    family = next(family for family in FAMILIES if family.name == config.model_type.removeprefix("tuned_"))
     if run_data.task not in family.tasks:
         raise ConfigError(
             f"model_type: {config.model_type} is for {family.tasks[0]}, but this is {describe_task(run_data)}"
@@ -147,33 +100,60 @@ def make_search(config: Config, run_data: RunData, base: Path, callbacks: Sequen
     reason = get_exclusion_reason(family, run_data.task, len(run_data.train.y))
     if reason is not None:
         raise ConfigError(f"model_type: {config.model_type} cannot be used: {reason}")
-    if config.model_type == "xgboost" and config.method == "optuna":
+    check_folds(config, run_data)
+    common_params = _make_common_params(config, run_data, base, callbacks)
+    if search is TunedXGBClassifier:
         return _make_tuned_booster(config, run_data, common_params)
-    if config.method == "optuna":  # the others compared with it choose their candidates without knowing any
-        common_params["warm_start_from"] = _resolve_earlier_storages(config, base)
     return _make_pipeline_search(config, run_data, family, common_params)
 
 
-def _refuse_aims(config: Config, method: str) -> None:
-    """Refuse objectives and limits for a method that does not know them: compare may name one."""
-    given = [name for name in AIM_KEYS if getattr(config, name) is not None]
-    if given:
-        raise ConfigError(f"{given[0]}: {method} does not take it; leave it out, or leave out {method}")
+# Keys whose values are read before they are passed to a search. The others are passed as they are.
+READ_KEYS = ("families", "objectives", "limits", "refit", "enqueue", "cv", "scoring")
+
+
+def _make_common_params(config: Config, run_data: RunData, base: Path, callbacks: Sequence[Any]) -> dict[str, Any]:
+    """Return the parameters that a search is given if it has them."""
+    given = {name: getattr(config, name) for name in config.given if name not in READ_KEYS}
+    params = given | {
+        "scoring": config.scoring,
+        "cv": make_run_splitter(config, run_data),
+        "random_state": config.seed,
+        "callbacks": list(callbacks),
+        "limits": config.aims.limits,
+    }
+    if config.patience == "none":
+        params["patience"] = None
+    if config.storage is not None:
+        params["storage"] = _resolve_storage(config, base)
+    if config.artifact_store is not None:
+        params["artifact_store"] = base / config.artifact_store
+    if config.warm_start_from is not None:
+        params["warm_start_from"] = _resolve_earlier_storages(config, base)
+    if config.sampler is not None:
+        params["sampler"] = make_named("sampler", config.sampler, SAMPLERS, config.seed)
+    if config.pruner is not None:
+        params["pruner"] = make_named("pruner", config.pruner, PRUNERS)
+    return params
+
+
+def _build(kind: Any, config: Config, common_params: Mapping[str, Any], **params: Any) -> Any:
+    """Make a search; of parameters that it does not have, those are left out that are None."""
+    known = signature(kind.__init__).parameters
+    given = {name: value for name, value in common_params.items() if name in known or value is not None}
+    return kind(**(given | params))
 
 
 def _resolve_storage(config: Config, base: Path) -> Any:
-    if config.storage is None or "://" in config.storage:
+    if "://" in str(config.storage):
         return config.storage
-    path = base / config.storage
+    path = base / str(config.storage)
     if not path.parent.is_dir():
         raise ConfigError(f"storage: there is no folder {path.parent}")
     return path
 
 
-def _resolve_earlier_storages(config: Config, base: Path) -> list[str | Path] | None:
-    if config.warm_start_from is None:
-        return None
-    storages = [name if "://" in name else base / name for name in config.warm_start_from]
+def _resolve_earlier_storages(config: Config, base: Path) -> list[str | Path]:
+    storages = [name if "://" in name else base / name for name in config.warm_start_from or ()]
     for storage in storages:
         if isinstance(storage, Path) and not storage.is_file():
             raise ConfigError(f"warm_start_from: there is no file {storage}")
@@ -187,17 +167,36 @@ def _make_tuned_booster(config: Config, run_data: RunData, common_params: Mappin
     """Make a tuned booster: single values become parameters, ranges replace those of its default space."""
     is_classification = run_data.task == "classification"
     kind: Any = TunedXGBClassifier if is_classification else TunedXGBRegressor
-    raw_space = make_raw_space(config)
-    known = set(kind().get_params()) - set(common_params)
-    _check_param_names(raw_space, known, "xgboost")
+    raw_space, known = make_raw_space(config), set(list_model_params(kind))
+    params = dict(config.params or {})
+    _check_param_names(params, known, config.model_type, "params")
+    _check_param_names(raw_space, known, config.model_type)
     fixed = {name: values[0] for name, values in raw_space.items() if isinstance(values, list) and len(values) == 1}
     ranges = {name: values for name, values in raw_space.items() if name not in fixed}
+    fixed |= params
     if "n_estimators" in ranges:
         raise ConfigError("space.n_estimators: xgboost finds the number of rounds; write one number, the largest")
     if ranges:
         default_space = make_tuned_xgboost_space(Shape(len(run_data.train.y), is_classification, fixed))
         ranges = {name: values for name, values in default_space.items() if name not in fixed} | ranges
-    return kind(**common_params, **fixed, space=ranges or None)
+    enqueued = {} if config.enqueue is None else {"enqueue": _read_enqueued(config, "")}
+    refit = {} if config.refit is None else {"refit": config.refit}
+    return _build(kind, config, common_params, **fixed, **enqueued, **refit, space=ranges or None)
+
+
+def _read_enqueued(config: Config, prefix: str) -> Any:
+    """Return the candidates to measure first, with the names that the search gives parameters."""
+    if isinstance(config.enqueue, str):
+        return None if config.enqueue == "none" else config.enqueue
+    return [{prefix + name: value for name, value in one.items()} for one in config.enqueue or ()]
+
+
+def make_prepared_model(model: Any, run_data: RunData, seed: int) -> Pipeline:
+    """Return a model behind the steps that make a raw table numbers: no gaps, scaled, categories as columns."""
+    family = find_family("logistic" if run_data.task == "classification" else "ridge")
+    assert family is not None
+    pipeline = _make_pipeline(family, run_data, seed)
+    return Pipeline([*pipeline.steps[:-1], ("model", model)])
 
 
 # -- other families ----------------------------------------------------------------------------------------------------
@@ -209,18 +208,74 @@ def _make_pipeline_search(
     """Make a search over a pipeline that encodes the raw table, prepares it and ends with a family's model."""
     pipeline = _make_pipeline(family, run_data, config.seed)
     prefix = "model__" + find_parameter_prefix(family, pipeline[-1])
+    _set_params(config, pipeline, prefix)
     space = _make_family_space(config, run_data, family, pipeline, prefix)
+    if config.resource is not None:
+        space = _leave_out_resource(config, space, prefix)
+        common_params["resource"] = config.resource if config.resource in RESOURCES else prefix + config.resource
     aims = config.aims
-    common_params["scoring"] = choose_scoring(config, run_data.task) if aims.objectives is None else None
-    common_params |= {"objectives": aims.objectives, "limits": aims.limits, "threshold": config.threshold}
-    given = {"limit_confidence": config.limit_confidence, "infeasible": config.infeasible}
-    common_params |= {name: value for name, value in given.items() if value is not None}
+    scoring = config.scoring or choose_default_scoring(run_data.task)
+    common_params["scoring"] = scoring if aims.objectives is None else None
+    common_params |= {"objectives": aims.objectives}
+    if config.refit is not None:
+        common_params["refit"] = _read_refit(config, space, prefix)
+    if config.enqueue is not None:
+        common_params["enqueue"] = _read_enqueued(config, prefix)
     if config.method == "random":
         common_params |= {"sampler": optuna.samplers.RandomSampler(seed=config.seed), "pruner": None}
     elif config.method == "grid":
         space = _make_grid(config, space)
         common_params |= {"n_trials": _count_candidates(space), "pruner": None}
-    return OptunaSearchCV(pipeline, space, **common_params)
+    search: OptunaSearchCV = _build(
+        OptunaSearchCV, config, common_params, estimator=pipeline, param_distributions=space
+    )
+    if run_data.train.sample_weight is not None:
+        request_weights(search, config.model_type)
+    try:
+        with config_context(enable_metadata_routing=True):  # of weights, which only then reach all who ask for them
+            read_aims(search)
+    except (TypeError, ValueError) as error:
+        key = next(name for name in ("objectives", "limits") if getattr(config, name) is not None)
+        raise ConfigError(f"{key}: {error}") from None
+    return search
+
+
+def _leave_out_resource(config: Config, space: list[Branch], prefix: str) -> list[Branch]:
+    """Return the space without the family's range of the parameter that grows from rung to rung."""
+    grows = ITERATION_PARAMS if config.resource == "iterations" else (config.resource,)
+    left_out = {f"{prefix}{name}" for name in grows if name not in config.space}
+    return [{name: values for name, values in branch.items() if name not in left_out} for branch in space]
+
+
+def _set_params(config: Config, pipeline: Pipeline, prefix: str) -> None:
+    """Set the model's fixed parameters."""
+    params = config.params or {}
+    known = {name.removeprefix(prefix) for name in pipeline.get_params() if name.startswith(prefix)}
+    _check_param_names(params, known, config.model_type, "params")
+    pipeline.set_params(**{prefix + name: value for name, value in params.items()})
+
+
+def _read_refit(config: Config, space: Sequence[Branch], prefix: str) -> Any:
+    """Return the name of a score, or the rule that chooses the winner, with the search's names of parameters.
+
+    Raises
+    ------
+    ConfigError
+        If a rule goes by a parameter that is not searched.
+    """
+    name, settings = split_name(config.refit)
+    if name not in RULES or (isinstance(config.refit, str) and name in read_scores(config.scoring)):
+        return config.refit
+    rule = make_named("refit", config.refit, RULES)
+    if not isinstance(rule, OneStandardError):
+        return rule
+    by = settings["by"]
+    searched = {key.removeprefix(prefix) for branch in space for key in branch}
+    if by not in (*searched, *TIME_COLUMNS):
+        raise ConfigError(
+            f"refit.one_standard_error.by: {by!r} is not searched{suggest_name(by, [*sorted(searched), *TIME_COLUMNS])}"
+        )
+    return replace(rule, by=by if by in TIME_COLUMNS else f"param_{prefix}{by}")
 
 
 def _make_pipeline(family: Family, run_data: RunData, seed: int) -> Pipeline:
@@ -287,12 +342,10 @@ def _override(branches: list[Branch], name: str, values: object) -> list[Branch]
     return kept
 
 
-def _check_param_names(raw_space: Mapping[str, Any], known: set[str], model_type: str, before: str = "") -> None:
-    for name in raw_space:
+def _check_param_names(params: Mapping[str, Any], known: set[str], model_type: str, before: str = "space") -> None:
+    for name in params:
         if name not in known:
-            raise ConfigError(
-                f"space.{before}{name}: {model_type} has no such parameter{suggest_name(name, sorted(known))}"
-            )
+            raise ConfigError(f"{before}.{name}: {model_type} has no such parameter{suggest_name(name, sorted(known))}")
 
 
 # -- model selection ---------------------------------------------------------------------------------------------------
@@ -322,21 +375,37 @@ def _resolve_families(config: Config, run_data: RunData) -> Any:
         found = find_family(family)
         overrides.setdefault(family if found is None else found.name, {})[parameter] = values
     if not overrides:
-        return "auto"
+        return _check_families(config, run_data)
     usable = select_families(run_data.task, len(run_data.train.y))
+    chosen = list(_check_families(config, run_data)) if config.families else list(usable)
     for name, values in overrides.items():
-        if name not in usable:
+        if name not in usable or name not in chosen:
             raise ConfigError(f"space.{name}__…: no such family for this {run_data.task}{suggest_family(name, usable)}")
         _check_overrides(usable[name], values, run_data)
         usable[name] = replace(usable[name], space=_OverriddenSpace(usable[name].space, values))
-    return [family for name, family in usable.items() if name in overrides or not family.is_named_only]
+    is_asked = set(overrides if config.families is None else chosen)
+    return [usable[name] for name in chosen if name in is_asked or not usable[name].is_named_only]
+
+
+def _check_families(config: Config, run_data: RunData) -> Any:
+    """Return the names of the families that the configuration lists, or "auto"."""
+    if config.families is None:
+        return "auto"
+    try:
+        return list(resolve_families(config.families, run_data.task, len(run_data.train.y)))
+    except ValueError as error:
+        raise ConfigError(f"families: {str(error).removeprefix('families: ')}") from None
 
 
 def _check_overrides(family: Family, overrides: Mapping[str, Any], run_data: RunData) -> None:
     model = family.make(Shape(len(run_data.train.y), run_data.task == "classification"))  # type: ignore[misc]
     prefix = find_parameter_prefix(family, model)
     known = {name.removeprefix(prefix) for name in model.get_params() if name.startswith(prefix)}
-    _check_param_names(overrides, known, family.name, f"{family.name}__")
+    _check_param_names(
+        {f"{family.name}__{name}": value for name, value in overrides.items()},
+        {f"{family.name}__{name}" for name in known},
+        family.name,
+    )
     if family.rounds in overrides:
         raise ConfigError(f"space.{family.name}__{family.rounds}: early stopping finds this number; leave it out")
 

@@ -169,6 +169,7 @@ def test_a_run_without_a_storage_cannot_be_resumed(write, capsys):
     assert "storage: there is none" in capsys.readouterr().err
 
 
+@at_night
 def test_the_commands_of_the_guide_run_as_they_stand(tmp_path):
     page = (ROOT / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))

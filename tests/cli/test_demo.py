@@ -7,6 +7,7 @@ from math import prod
 import pytest
 
 from sklearn_autotune.cli._demo import make_coarse_grid
+from tests.faults.nightly import at_night
 
 METHODS = ("no search", "GridSearchCV", "RandomizedSearchCV", "OptunaSearchCV")
 
@@ -57,6 +58,7 @@ def test_the_demo_table_is_aligned(demo):
     assert len({len(line) for line in lines}) == 1
 
 
+@at_night
 def test_the_demo_scores_depend_on_the_seed_and_not_on_the_workers(demo):
     again = run("demo", "--n-trials", "4", "--seed", "1", "--n-jobs", "2")
 

@@ -184,7 +184,7 @@ def test_inner_folds_keep_groups_together_too(write, monkeypatch):
     )
 
     assert all(splits)
-    assert len(splits) == 1 + 2 + 2  # outer; those of the check; those of the searches
+    assert len(splits) == 1 + 1 + 2 + 2  # of all rows; outer; those of the check; those of the searches
 
 
 def test_boosters_and_model_selection_take_part(write):
@@ -216,6 +216,11 @@ REFUSED = {
     "no method": ("compare: {methods: []}", "line 8: compare.methods"),
     "wrong method": ("compare: {methods: [tpe]}", "line 8: compare.methods.0: has to be optuna"),
     "scoring": ("scoring: r2", "line 8: the key 'scoring' is there twice"),
+    "FLAML without a time": ("compare: {methods: [flaml]}", "compare.methods: flaml: timeout: it searches for so many"),
+    "limits for TPOT": (
+        "timeout: 5\nlimits: {bytes: '<= 9e9'}\ncompare: {methods: [tpot]}",
+        "compare.methods: tpot: limits: it searches by one score alone",
+    ),
     "one fold": ("compare: {cv: 1}", "line 8: compare.cv: has to be at least 2"),
 }
 
@@ -230,6 +235,31 @@ def test_what_cannot_be_compared_is_refused_and_nothing_is_written(case, write, 
 
     assert message in capsys.readouterr().err
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("package", ["flaml", "tpot"])
+def test_packages_that_are_not_there_or_take_no_groups_and_weights_are_refused(
+    package, write, table, tmp_path, monkeypatch
+):
+    table.assign(weight=1.0).to_parquet(tmp_path / "data.parquet")
+    monkeypatch.setitem(sys.modules, package, None)
+    methods = f"timeout: 5\ncompare: {{methods: [automl, {package}]}}"
+
+    for text, message in (
+        (methods, f"{package}: This method needs {package}: pip install {package}"),
+        (f"groups: shop\n{methods}", f"{package}: groups and times: its own folds do not keep to them"),
+        (f"time: day\n{methods}", f"{package}: groups and times: its own folds do not keep to them"),
+        (f"sample_weight: weight\n{methods}", f"{package}: sample_weight: it takes no weights here"),
+    ):
+        with pytest.raises(ConfigError, match=f"compare.methods: {message}"):
+            runner.compare(write(text, drop="[]"))
+
+
+def test_a_score_that_flaml_does_not_have_is_refused(write):
+    with pytest.raises(
+        ConfigError, match=r"flaml: scoring: FLAML has no balanced_accuracy; write one of accuracy, neg_"
+    ):
+        runner.compare(write("scoring: balanced_accuracy\ntimeout: 5\ncompare: {methods: [flaml]}"))
 
 
 def test_methods_that_need_a_model_are_refused_for_auto(write):
@@ -283,3 +313,36 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(write, tmp_path):
     assert process.returncode == 130
     assert error.splitlines()[-1] == "error: interrupted; nothing was written"
     assert sorted(os.listdir(tmp_path)) == before
+
+
+def test_weights_count_in_the_fits_and_scores_of_a_comparison(table, tmp_path):
+    weight = np.where(table["kind"] == "good", 5.0, 1.0)
+    table.assign(weight=weight).to_parquet(tmp_path / "data.parquet")
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "data: data.parquet\ntarget: kind\ndrop: [price, day]\nsample_weight: weight\nscoring: accuracy\ncv: 2\n"
+        "n_trials: 2\nmodel_type: logistic\nsampler: random\nholdout: {rule: none}\n"
+        f"compare: {{methods: [optuna, random, automl], cv: 2}}\n{NO_REPORT}"
+    )
+
+    comparison = runner.load_comparison(runner.compare(path, folder=tmp_path / "compared"))
+
+    assert {row["error"] for row in comparison.rows} == {None}
+    folds = StratifiedKFold(2, shuffle=True, random_state=0).split(table, table["kind"])
+    for (_, test), row in zip(folds, (row for row in comparison.rows if row["method"] == "dummy"), strict=True):
+        share = weight[test][table["kind"].iloc[test] == "good"].sum() / weight[test].sum()
+        assert row["score"] == pytest.approx(share)  # it predicts the class of most weight, which has fewer rows
+    assert (table["kind"] == "good").mean() < 0.6
+
+
+@pytest.mark.parametrize("text", ["model_type: tuned_xgboost\nspace: {n_estimators: 8}\ngroups: shop\n", "time: day\n"])
+def test_groups_and_times_divide_the_outer_folds_too(text, write, tmp_path):
+    families = "" if "model_type" in text else "model_type: auto\nfamilies: [logistic]\n"
+    path = write(
+        f"{text}{families}n_trials: 1\ncv: 2\nscoring: accuracy\ncompare: {{cv: 2}}\n{NO_REPORT}", drop="[price]"
+    )
+
+    comparison = runner.load_comparison(runner.compare(path, folder=tmp_path / "compared"))
+
+    assert comparison.names[0] == ("optuna" if "model_type" in text else "automl")
+    assert {row["error"] for row in comparison.rows} == {None}

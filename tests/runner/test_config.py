@@ -1,8 +1,10 @@
 """A configuration that cannot be done is refused in one message, with its line and its key."""
 
+import itertools
 import json
 
 import pytest
+import yaml
 
 from sklearn_autotune.cli._commands import EXAMPLE
 from sklearn_autotune.runner._config import (
@@ -51,7 +53,7 @@ REFUSED = {
     "two hold-outs": ("validation: b.csv\nholdout: {rule: random}", "line 3: validation: this file replaces holdout"),
     "artifacts of nothing": (
         "model_type: auto\nartifact_store: kept",
-        "line 4: artifact_store: it needs model_type: auto",
+        "line 4: artifact_store: it needs storage",
     ),
     "generated columns of one": (
         "model_type: svm\ngenerate_features: true",
@@ -59,7 +61,7 @@ REFUSED = {
     ),
     "earlier runs of auto": (
         "warm_start_from: [a.db]",
-        "line 3: warm_start_from: it needs optimization_method: optuna",
+        "line 3: warm_start_from: it needs a model_type other than auto and tuned_xgboost",
     ),
     "earlier runs of a grid": (
         "model_type: svm\noptimization_method: grid\nwarm_start_from: [a.db]",
@@ -70,6 +72,103 @@ REFUSED = {
         "line 5: memory_limit: set it when you start the workers",
     ),
     "a word for seconds": ("trial_timeout: 2 min", "line 3: trial_timeout: has to be a number"),
+}
+
+
+# Objectives, limits and thresholds of one model.
+REFUSED |= {
+    case: (f"model_type: logistic\n{text}", message)
+    for case, (text, message) in {
+        "key": ("objective: [roc_auc]", "line 4: objective: unknown key: did you mean objectives?"),
+        "scorer": (
+            "objectives: [roc_auk, bytes]",
+            "line 4: objectives: has 'roc_auk', which is neither a scorer nor a cost",
+        ),
+        "near scorer": ("objectives: [roc_auk, bytes]", "did you mean roc_auc?"),
+        "cost": ("limits: {byte: '<= 5'}", "did you mean bytes?"),
+        "only costs": ("objectives: [bytes]", "line 4: objectives: has only costs"),
+        "no bound": ("limits: {bytes: '<= many'}", "line 4: limits.bytes: has to be like '<= 1000' or ['>=', 0.9]"),
+        "operator": ("limits: {bytes: ['<', 5]}", "line 4: limits: limits['bytes'] is ('<', 5)"),
+        "impossible": ("limits: {recall: '>= 1.5'}", "line 4: limits: No model can meet limits['recall']"),
+        "setting": (
+            "objectives: [roc_auc, {predict_seconds: {batch: 1}}]",
+            "predict_seconds: got an unexpected keyword",
+        ),
+        "settings": ("objectives: [roc_auc, {predict_second: {}}]", "'predict_second' takes no settings: did you mean"),
+        "two in one": ("objectives: [roc_auc, {bytes: {}, n_trees: {}}]", "has to be one name with its settings"),
+        "value": ("objectives: [r2, {predict_seconds: {batch_size: 0}}]", "batch_size must be an int of at least 1"),
+        "scoring too": ("scoring: roc_auc\nobjectives: [roc_auc, bytes]", "line 4: scoring: the first score among the"),
+        "first": ("objectives: {a: {group_ratio: {scoring: recall, by: 0}}}", "objectives: a is the first score"),
+        "no limits": ("infeasible: nearest", "line 4: infeasible: it is for limits"),
+        "confidence": (
+            "limits: {bytes: '<= 5'}\nlimit_confidence: 2",
+            "line 5: limit_confidence: has to be less than 1",
+        ),
+        "threshold": ("threshold: f2", "line 4: threshold: 'f2' is not known"),
+    }.items()
+}
+
+# Keys that need another key, or are for another search.
+REFUSED |= {
+    "sampler of auto": ("model_type: auto\nsampler: tpe", "line 4: sampler: it needs a model_type other than auto"),
+    "families of one": ("model_type: svm\nfamilies: [svm]", "line 4: families: it needs model_type: auto"),
+    "unknown family": ("families: [forrest]", "line 3: families: 'forrest' is not known: did you mean forest?"),
+    "blend of one": ("model_type: svm\nblend: false", "line 4: blend: it needs model_type: auto"),
+    "refinement": (
+        "model_type: svm\nrefine_learning_rate: true",
+        "line 4: refine_learning_rate: it needs model_type: tuned_xgboost",
+    ),
+    "rule of a booster": (
+        "model_type: tuned_xgboost\nrefit: no_worse_than_default",
+        "line 4: refit: model_type: tuned_xgboost takes only the name of a score",
+    ),
+    "kept predictions": ("keep: [predict]", "line 3: keep: model_type: auto takes only estimators"),
+    "random booster": (
+        "model_type: tuned_xgboost\noptimization_method: random",
+        "line 4: optimization_method: random needs another model_type, such as xgboost",
+    ),
+    "sampler of a grid": (
+        "model_type: svm\noptimization_method: grid\nsampler: tpe",
+        "line 5: sampler: it needs optimization_method: optuna",
+    ),
+    "patience": ("model_type: svm\npatience: auto", "line 4: patience: auto needs model_type: auto"),
+    "word for patience": ("patience: never", "patience: has to be a whole number or auto or none, got 'never'"),
+    "rungs of nothing": ("model_type: svm\nfactor: 3", "line 4: factor: it is for resource, and there is none"),
+    "sampler": ("model_type: svm\nsampler: {tpe: {n_ei: 3}}", "line 4: sampler.tpe: 'n_ei' is none of its settings"),
+    "setting below": (
+        "model_type: svm\npruner:\n  median:\n    n_warmup_steps: x",
+        "line 6: pruner.median.n_warmup_steps: has to be a whole number of at least 0, got 'x'",
+    ),
+    "scores without refit": ("model_type: svm\nscoring: [roc_auc, f1]", "refit: there are several scores"),
+    "several scores of auto": ("scoring: [accuracy]", "line 3: scoring: model_type: auto takes one score"),
+    "one score of several": ("model_type: svm\nscoring: [f1, f2]\nrefit: f1", "line 4: scoring: 'f2' is not known"),
+    "score twice": ("model_type: svm\nscoring: [f1, f1]\nrefit: f1", "line 4: scoring: a score is there twice"),
+    "refit": ("model_type: svm\nrefit: best", "line 4: refit: 'best' is not known: did you mean best_mean?"),
+    "metric of a rule": (
+        "model_type: svm\nscoring: {a: f1, b: recall}\nrefit: {best_mean: {metric: c}}",
+        "line 5: refit.best_mean: needs metric, the score that decides: a, b",
+    ),
+    "metric of one": (
+        "model_type: svm\nscoring: f1\nrefit: {best_mean: {metric: f1}}",
+        "line 5: refit.best_mean: metric is for several scores",
+    ),
+    "error score": ("error_score: stop", "line 3: error_score: has to be a number or raise, got 'stop'"),
+    "params of auto": ("params: {C: 1}", "line 3: params: it needs a model_type other than auto"),
+    "params twice": ("model_type: svm\nparams: {C: 1}\nspace: {C: [1]}", "line 4: params: C is in space too"),
+    "groups and time": ("groups: a\ntime: b", "line 4: time: groups says how the folds are drawn too"),
+    "target": ("sample_weight: target", "line 3: sample_weight: 'target' is the target"),
+    "no groups": ("cv: group", "line 3: cv: group needs groups, the column of the groups"),
+    "folds that cut groups": ("groups: a\ncv: stratified", "line 4: cv: stratified does not keep groups together"),
+    "no time": ("cv: {time: {gap: 1}}", "line 3: cv: time needs time, the column of the times"),
+    "folds against time": ("time: a\ncv: random", "line 4: cv: random does not follow time; write a number, or time"),
+    "one fold": ("cv: 1", "line 3: cv: has to be at least 2, got 1"),
+    "folds in words": (
+        "cv: five",
+        "line 3: cv: has to be a whole number, got 'five'; or the name of folds: random, con",
+    ),
+    "folds in quotes": ("cv: '5'", "line 3: cv: has to be a whole number, got '5'; write it without quotes"),
+    "folds by another name": ("cv: stratifed", "line 3: cv: 'stratifed' is not known: did you mean stratified?"),
+    "true folds": ("cv: true", "line 3: cv: has to be a name, or one name with its settings"),
 }
 
 
@@ -127,6 +226,17 @@ def test_the_hash_is_of_what_is_said_and_not_of_how(read):
     assert hash_config(read(GOOD + "seed: 1")) != hash_config(first)
 
 
+def test_a_configuration_of_an_older_folder_keeps_its_hash(read):
+    text = (
+        "data: sklearn:iris\ntarget: target\nmodel_type: logistic\nseed: 3\ncv: 4\n"
+        "space: {C: {float: [0.1, 1], log: true}}\nholdout: {rule: group, column: a}\n"
+    )
+    recorded = "bf2e6ead4ac08451850f05a613fd6ae487981dd2ad1e822bbc66e96c4d83f461"  # before keys were added
+
+    assert hash_config(read(text)) == recorded
+    assert hash_config(read(text + "patience: 5\n")) != recorded
+
+
 def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):
     read(EXAMPLE.format(name="config.yaml"))
     schema = Config.model_json_schema()
@@ -135,11 +245,56 @@ def test_the_example_is_a_configuration_and_the_schema_knows_all_its_keys(read):
     assert json.loads(json.dumps(schema)) == schema
     assert set(schema["properties"]) - {"study_name"} <= commented
     assert schema["additionalProperties"] is False
+    keys = [key for key in schema["properties"] if key in ("data", "model_type", "space", "n_trials", "seed", "output")]
+    assert keys == ["data", "model_type", "space", "n_trials", "seed", "output"]
+
+
+# What a line of the example that is commented out needs beside it, or in place of another line.
+BESIDE = {
+    "validation": {"holdout": None},
+    "families": {"model_type": "auto", "optimization_method": "automl", "space": None},
+    "refit": {"scoring": "[roc_auc, f1]"},
+    "objectives": {"scoring": None},
+    "limit_confidence": {"limits": '{bytes: "<= 5"}'},
+    "infeasible": {"limits": '{bytes: "<= 5"}'},
+    "min_resources": {"resource": "iterations"},
+    "max_resources": {"resource": "iterations"},
+    "factor": {"resource": "iterations"},
+    "resume": {"storage": "a.db"},
+    "refine_learning_rate": {"model_type": "tuned_xgboost", "space": None},
+}
+FOR_AUTO = ("artifact_store", "blend", "generate_features")
+BESIDE |= {name: BESIDE["families"] | {"storage": "a.db"} for name in FOR_AUTO}
+
+
+def list_commented_keys():
+    """Return the text of each key that the example comments out, with the lines below it."""
+    lines = EXAMPLE.format(name="config.yaml").splitlines()
+    found = {}
+    for number, line in enumerate(lines):
+        key = line.removeprefix("# ").partition(":")[0]
+        if line.startswith("# ") and key in Config.model_fields:
+            below = itertools.takewhile(lambda other: other.startswith("#   "), lines[number + 1 :])
+            found[key] = "\n".join(one.removeprefix("# ") for one in (line, *below))
+    return found
+
+
+@pytest.mark.parametrize("key", list_commented_keys())
+def test_what_the_example_comments_out_can_be_written(key, read):
+    text = EXAMPLE.format(name="config.yaml")
+    content = yaml.safe_load(text)
+    content |= {name: yaml.safe_load(other) if other else None for name, other in BESIDE.get(key, {}).items()}
+    content |= yaml.safe_load(list_commented_keys()[key])
+
+    config = read(yaml.safe_dump({name: one for name, one in content.items() if one is not None}))
+
+    assert config.model_dump()[key] is not None
+    assert hash_config(config) != hash_config(read(text))
 
 
 def test_what_is_said_of_a_configuration_is_short(read):
     with pytest.raises(ConfigError) as caught:
-        read(GOOD + "".join(f"key{number}: 1\n" for number in range(100)) + f"cv: {'x' * 5000}\n")
+        read(GOOD + "".join(f"key{number}: 1\n" for number in range(100)) + f"n_trials: {'x' * 5000}\n")
 
     lines = str(caught.value).splitlines()
     assert len(lines) == 21

@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_autotune.__main__ import main
 from sklearn_autotune.runner._config import ConfigError
-from sklearn_autotune.runner._data import read_table
+from sklearn_autotune.runner._data import TimeFolds, read_table
 from tests.runs import parts_of
 
 
@@ -29,6 +29,85 @@ def test_the_rows_held_out_keep_to_their_rule(write, table):
     none = parts_of(write("holdout: {rule: none}"))
     assert none.holdout is None
     assert len(none.train.y) == len(table)
+
+
+def test_groups_and_times_are_held_out_together_unless_the_hold_out_has_a_rule(write, table):
+    grouped = parts_of(write("groups: shop"))
+    assert grouped.rule == "group"
+    assert set(grouped.train.groups).isdisjoint(grouped.holdout.groups)
+    assert "shop" not in grouped.train.X
+
+    mixed = parts_of(write("groups: shop\nholdout: {rule: random}"))
+    assert mixed.rule == "random"
+    assert set(mixed.train.groups) & set(mixed.holdout.groups)
+
+    later = parts_of(write("groups: shop\nholdout: {rule: time, column: day}", drop="[price]"))
+    assert not {"shop", "day"} & set(later.train.X)
+    assert table["day"].iloc[later.train.numbers - 1].max() <= table["day"].iloc[later.holdout.numbers - 1].min()
+
+    timed = parts_of(write("time: day", drop="[price]"))
+    assert timed.rule == "time"
+    assert timed.train.X["day"].max() <= timed.holdout.X["day"].min()
+    assert (np.diff(timed.train.times) >= 0).all()
+    assert "day" not in parts_of(write("time: day")).train.X
+
+
+def test_rows_are_numbered_as_in_the_file(write, table, tmp_path):
+    table.assign(kind=table["kind"].mask(table.index == 3)).to_csv(tmp_path / "data.csv", index=False)
+
+    parts = parts_of(write("time: day", data="data.csv", drop="[price]"))
+
+    numbers = np.concatenate([parts.train.numbers, parts.holdout.numbers])
+    assert sorted(numbers) == [number for number in range(1, 161) if number != 4]
+    sizes = table["size"].to_numpy()[parts.train.numbers - 1]
+    np.testing.assert_array_equal(parts.train.X["size"].to_numpy(), sizes)
+
+
+def test_weights_are_read_and_cut_with_the_rows(write, table, tmp_path):
+    weight = np.arange(160) + 1.0
+    table.assign(weight=weight).to_parquet(tmp_path / "weighted.parquet")
+
+    parts = parts_of(write("sample_weight: weight", data="weighted.parquet"))
+
+    assert "weight" not in parts.train.X
+    np.testing.assert_array_equal(parts.train.sample_weight, weight[parts.train.numbers - 1])
+    np.testing.assert_array_equal(parts.holdout.sample_weight, weight[parts.holdout.numbers - 1])
+    taken = parts.train.take(np.array([3, 1]))
+    assert taken.sample_weight.tolist() == parts.train.sample_weight[[3, 1]].tolist()
+    assert taken.X.index.tolist() == [3, 1]
+    assert list(parts.train.metadata) == ["sample_weight"]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("sample_weight: weigth", {}, "data.parquet has no column 'weigth'"),
+        ("sample_weight: size", {}, "sample_weight: 'size' has to hold a number of at least 0 in each row"),
+        ("sample_weight: city", {}, "sample_weight: 'city' has to hold a number"),
+        ("groups: size", {}, "groups: 'size' has a missing value in"),
+        ("time: city", {}, "time: 'city' has to hold dates such as 2026-01-31 or 2026-01-31 13:45, or numbers"),
+        ("time: size", {}, "time: The column of time='size' has a missing value"),
+        ("groups: shops", {}, "has no column 'shops'"),
+        ("groups: shop\ncv: 30", {}, "cv: "),
+        ("cv: {stratified: {n_splits: 99}}", {}, "cv: "),
+        ("cv: stratified\nmodel_type: ridge", {"target": "price", "drop": "[kind]"}, "cv: stratified is for classif"),
+        ("sample_weight: code_\nmodel_type: neighbors", {"drop": "[price]"}, "has no column 'code_'"),
+    ],
+)
+def test_columns_and_folds_that_cannot_be_used_are_refused_before_any_fit(text, changes, message, write, capsys):
+    assert main(["run", str(write(text, **changes))]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folds_in_time_keep_rows_of_one_time_together():
+    times = np.repeat(np.arange(8.0), 3)
+    folds = TimeFolds(3, times)
+    pairs = list(folds.split(np.zeros((24, 1))))
+
+    assert folds.get_n_splits() == len(pairs) == 3
+    assert all(times[train].max() < times[test].min() for train, test in pairs)
+    inner = list(folds.split(np.zeros((12, 1))))  # of the first rows, as inside an outer fold
+    assert max(test.max() for _, test in inner) == 11
 
 
 def test_a_validation_file_is_the_hold_out(write, table, tmp_path):

@@ -28,7 +28,7 @@ VALUES = {
     "an array": (np.array([[1.0, np.nan]]), [[1.0, None]]),
     "an array of objects": (np.array([1, None, np.nan, "a"], dtype=object), [1, None, None, "a"]),
     "times in nanoseconds": (np.array(["2026-01-02", "NaT"], dtype="M8[ns]"), ["2026-01-02T00:00:00.000000000", None]),
-    "no time": (np.datetime64("NaT"), None),
+    "no time": (np.datetime64("NaT", "D"), None),
     "pandas' missing values": ([pd.NA, pd.NaT, pd.Timestamp("2026-01-02")], [None, None, "2026-01-02T00:00:00"]),
     "a date": (date(2026, 1, 2), "2026-01-02"),
     "a time": (time(3, 4), "03:04:00"),

@@ -11,7 +11,8 @@ import pytest
 from sklearn_autotune import runner
 from sklearn_autotune.__main__ import main
 from sklearn_autotune._compat.optional import format_install_command
-from sklearn_autotune.runner._config import LATER_SECTIONS, ConfigError, hash_config, read_config
+from sklearn_autotune.runner._config import FIRST_KEYS, ConfigError, hash_config, read_config
+from tests.faults.nightly import at_night
 from tests.runs import hide
 
 with warnings.catch_warnings():
@@ -60,6 +61,7 @@ def client_of(path):
     return mlflow.MlflowClient(tracking_uri=f"sqlite:///{path.parent / 'mlflow.db'}")
 
 
+@at_night
 def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_table(write, table, tmp_path):
     more = "  run_name: first\n  tags: {team: risk}\n  registered_model: shops\n"
     path = write("model_type: xgboost\nspace: {n_estimators: 20}\n" + TRACKING + more)
@@ -81,7 +83,9 @@ def test_a_run_is_found_by_mlflows_queries_and_its_model_predicts_on_the_raw_tab
     trials = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{run.info.run_id}'")
     assert len(trials) == found["trials"]["complete"] == 2
     files = {file.path for file in client.list_artifacts(run.info.run_id, "folder")}
-    assert files == {f"folder/{name}" for name in ("config.yaml", "metadata.json", "model.py", "trials.csv")}
+    assert files == {
+        f"folder/{name}" for name in ("config.yaml", "metadata.json", "model.py", "summary.json", "trials.csv")
+    }
     mlflow.set_tracking_uri(f"sqlite:///{path.parent / 'mlflow.db'}")
     try:
         model = mlflow.pyfunc.load_model("models:/shops/1")
@@ -156,6 +160,7 @@ def test_a_deleted_experiment_and_a_model_of_a_comparison_are_refused(write):
         runner.compare(write("model_type: logistic\ntracking: {registered_model: shops}\n"))
 
 
+@at_night
 def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
     path = write("model_type: logistic\n" + TRACKING)
 
@@ -170,6 +175,7 @@ def test_a_store_that_breaks_on_the_way_does_not_cost_the_run(write, capsys):
     assert runner.verify(folder, trust=True).matches
 
 
+@at_night
 def test_without_mlflow_it_says_what_to_install_and_older_runs_still_verify(write, tmp_path, monkeypatch, capsys):
     path = write("model_type: logistic\n" + TRACKING)
     folder = runner.run(path, folder=tmp_path / "run")
@@ -191,7 +197,10 @@ def test_a_configuration_without_the_later_sections_keeps_its_hash(write):
 
     # As it was before there were these keys.
     content = without.model_dump(mode="json", by_alias=True)
-    assert [content.pop(name) for name in LATER_SECTIONS] == [None] * len(LATER_SECTIONS)
+    later = [name for name, value in content.items() if value is None and name not in FIRST_KEYS]
+    assert "tracking" in later
+    for name in later:
+        del content[name]
     assert hash_config(without) == hash_of(content)
     assert hash_config(with_section) != hash_config(without)
 
@@ -200,3 +209,22 @@ def hash_of(content):
     import hashlib
 
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@at_night
+def test_a_tuned_booster_with_weights_and_several_scores_is_logged(write, table, tmp_path):
+    table.assign(weight=np.linspace(0.5, 2, len(table))).to_parquet(tmp_path / "here" / "data.parquet")
+    path = write(
+        "model_type: tuned_xgboost\nsample_weight: weight\nscoring: {area: roc_auc, loss: neg_log_loss}\nrefit: area\n"
+        "space: {n_estimators: 20}\nkeep: [estimators]\n" + TRACKING
+    )
+
+    folder = runner.run(path)
+
+    found = load_metadata(folder)
+    assert found["tracking"]["missing_because"] is None
+    run = client_of(path).get_run(found["tracking"]["run_id"])
+    assert run.data.metrics["holdout_score"] == found["scores"]["holdout"]["score"]
+    logged = {one.path for one in client_of(path).list_artifacts(run.info.run_id, "folder")}
+    assert {"folder/oof.csv", "folder/metadata.json"} <= logged
+    assert not {"folder/model.joblib", "folder/fold_models.joblib"} & logged

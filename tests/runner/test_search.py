@@ -1,18 +1,26 @@
 """The search that a configuration describes: its folds, its space, and what it refuses."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 
 from sklearn_autotune import runner
 from sklearn_autotune.runner._config import ConfigError, read_config
-from sklearn_autotune.runner._search import choose_default_scoring, make_run_splitter, make_search, validate_scoring
+from sklearn_autotune.runner._data import make_run_splitter
+from sklearn_autotune.runner._named import FOLDS, PRUNERS, RULES, SAMPLERS
+from sklearn_autotune.runner._scores import choose_default_scoring, validate_scoring
+from sklearn_autotune.runner._search import make_search
+from tests.faults.nightly import at_night
 from tests.runs import NO_REPORT, load_metadata, parts_of
 
 
+@at_night
 def test_model_selection_takes_ranges_and_values_for_families(write, tmp_path):
     space = (
         "space:\n  random_forest__n_estimators: 7\n  random_forest__max_features: {float: [0.5, 0.6]}\n"
@@ -153,3 +161,82 @@ def test_the_default_score_fits_the_task(task, write):
     path = write(f"scoring: {choose_default_scoring(task)}", **changes)
 
     validate_scoring(read_config(path), parts_of(path))
+
+
+# -- the guide -----------------------------------------------------------------------------------------------------
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "production.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
+BY_DAY = {2, 5, 7}  # the quickest
+BASE = {
+    "data": "visits.csv",
+    "target": "stayed",
+    "model_type": "random_forest",
+    "seed": 1,
+    "cv": 2,
+    "output": {"folder": "runs", "report": False},
+}
+
+
+@pytest.fixture
+def visits(tmp_path):
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame(
+        {
+            "size": random.normal(size=120),
+            "customer": np.arange(120) // 4,
+            "weight": random.uniform(0.5, 2, 120),
+            "income": random.normal(size=120),
+        }
+    )
+    is_good = frame["size"] + random.normal(size=120) / 2 > 0
+    frame.assign(stayed=np.where(is_good, "good", "bad")).to_csv(tmp_path / "visits.csv", index=False)
+    earlier = BASE | {"model_type": "svm", "n_trials": 2, "storage": "last_month.db"}
+    (tmp_path / "earlier.yaml").write_text(yaml.safe_dump(earlier))
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:No candidate meets all limits")  # a block asks for the nearest
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=[] if number in BY_DAY else at_night) for number in range(len(BLOCKS))]
+)
+def test_every_configuration_of_the_guide_runs(number, visits):
+    block = yaml.safe_load(BLOCKS[number])
+    content = BASE | {"scoring": "roc_auc"} | block
+    content |= {"n_trials": 2, "tracking": None, "objectives": content.get("objectives")}
+    if content["objectives"] is not None:  # its limit asks for a recall of the class 1
+        content |= {"data": "sklearn:breast_cancer", "target": "target", "scoring": None}
+    if "warm_start_from" in content:
+        runner.run(visits / "earlier.yaml", folder=visits / "earlier")
+    (visits / "config.yaml").write_text(yaml.safe_dump({key: one for key, one in content.items() if one is not None}))
+
+    folder = runner.run(visits / "config.yaml", folder=visits / "run")
+
+    config = load_metadata(folder)["config"]
+    assert {key for key in block if key != "tracking"} <= set(config)
+    assert runner.verify(folder, trust=True).matches
+
+
+def test_the_guide_shows_configurations_with_each_kind_of_setting():
+    keys = {key for block in BLOCKS for key in yaml.safe_load(block)}
+
+    assert {
+        "groups",
+        "sample_weight",
+        "cv",
+        "sampler",
+        "pruner",
+        "scoring",
+        "refit",
+        "params",
+        "enqueue",
+        "keep",
+    } <= keys
+    assert {"objectives", "limits", "space", "warm_start_from", "tracking", "corrected_score"} <= keys
+
+
+@pytest.mark.parametrize("kinds", [SAMPLERS, PRUNERS, FOLDS, RULES])
+def test_the_guide_lists_every_name_with_its_settings(kinds):
+    for name, kind in kinds.items():
+        settings = [f"`{one}`" + (" (needed)" if one in kind.needed else "") for one in kind.settings]
+        assert f"| `{name}` | {kind.description.rstrip('.')} | {', '.join(settings) or 'none'} |\n" in GUIDE
