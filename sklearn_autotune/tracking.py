@@ -21,7 +21,7 @@ from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.evaluation import average_scores
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.search._base_search import get_deployed_model
-from sklearn_autotune.search._front_attributes import get_candidate_front
+from sklearn_autotune.search._front_attributes import get_front
 from sklearn_autotune.storage._base import require_secrets
 from sklearn_autotune.storage._outcomes import OUTCOME_ATTRIBUTE, find_row
 from sklearn_autotune.storage._study import OBJECTIVES_ATTRIBUTE, read_eligible_score, read_score, read_study_metric
@@ -380,7 +380,7 @@ class _SearchRun(_Run):
         best = {f"best.{name}": value for name, value in getattr(search, "best_params_", {}).items()}
         self._log(self.run_id, metrics, {**best, **settings}, None)
         self.client.set_tag(self.run_id, "search", type(search).__name__)
-        front = get_candidate_front(search)
+        front = get_front(search)
         if front is not None:
             self.client.log_text(self.run_id, flatten_params(front).to_csv(index=False), "front.csv")
         if getattr(search, "best_estimator_", None) is not None:

@@ -18,7 +18,8 @@ from sklearn.svm import SVC
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.tracking import MLflowCallback, log_search
 from tests.aimed_searches import X as AIMED_X
-from tests.aimed_searches import search_limits, search_seconds, search_three
+from tests.aimed_searches import Y as AIMED_Y
+from tests.aimed_searches import make_selector, search_limits, search_seconds, search_three
 from tests.progress.test_trial_progress import X, Y
 from tests.toys import CountingClassifier, FailingClassifier, PeakingClassifier
 
@@ -364,3 +365,28 @@ def test_limits_alone_and_seconds(store, client):
         for name in set(search.best_scores_) & {"bytes", "recall", "fit_seconds", "predict_seconds"}:
             assert best.data.metrics[name] == pytest.approx(search.best_scores_[name])
             assert client.get_run(run_id).data.metrics[f"best_{name}"] == search.best_scores_[name]
+
+
+def test_the_objectives_limits_and_front_of_a_selector_are_logged_while_it_runs_and_afterwards(store, client):
+    limits = {"recall": (">=", 0.5), "predict_seconds": ("<=", 1)}
+    tracked = MLflowCallback(**store)
+    selector = make_selector(objectives=["roc_auc", "bytes"], limits=limits, n_trials=3, callbacks=[tracked])
+    selector.fit(AIMED_X[:, :6], AIMED_Y)
+    while_it_ran, afterwards = tracked.finish(selector), log_search(selector, **store)
+
+    for run_id in (while_it_ran, afterwards):
+        run = client.get_run(run_id)
+        for name in ("roc_auc", "bytes", "recall", "predict_seconds"):
+            assert run.data.metrics[f"best_{name}"] == selector.best_scores_[name]
+        assert run.data.params["search.objectives"] == "['roc_auc', 'bytes']"
+        assert "'recall': ('>=', 0.5)" in run.data.params["search.limits"]
+        with open(client.download_artifacts(run_id, "front.csv")) as file:
+            front = pd.read_csv(file)
+        np.testing.assert_allclose(front["bytes"], selector.front_["bytes"])
+        assert front["n_models"].tolist() == selector.front_["n_models"]
+        for label in selector.blend_weights_:
+            assert f"weight_{label}" in front
+        trials = [one.data.metrics for one in runs_inside(client, run_id)]
+        assert all(one["violation_predict_seconds"] < 0 for one in trials if "score" in one)
+        history = [point.value for point in client.get_metric_history(run_id, "best_score_so_far")]
+        assert history == sorted(history)

@@ -1,4 +1,4 @@
-"""AimTable: what the candidates of a search reached in each objective and limit, as readers are shown it."""
+"""What candidates of a search, and blends of a selector, reached in each objective and limit, as readers see it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,13 +9,22 @@ import numpy as np
 from sklearn_autotune._compat.optional import import_optional
 from sklearn_autotune._compat.types import FittedSearch
 from sklearn_autotune.analysis._trial_table import TrialTable, read_metric, read_trial_table
-from sklearn_autotune.evaluation._metric import Metric
+from sklearn_autotune.evaluation._metric import Metric, describe_metric
+from sklearn_autotune.objectives._blend_table import BlendTable
 from sklearn_autotune.objectives._costs import Cost, PredictSeconds
 from sklearn_autotune.objectives._limits import Limit
-from sklearn_autotune.objectives._plan import Objective, ObjectivePlan
-from sklearn_autotune.search._front_attributes import get_front_rule
+from sklearn_autotune.objectives._plan import Objective
+from sklearn_autotune.search._front_attributes import get_blend_table, get_front_rule
 
-__all__ = ["Aim", "AimTable", "Bound", "flatten_params", "read_aim_table"]
+__all__ = [
+    "Aim",
+    "AimTable",
+    "BlendAimTable",
+    "Bound",
+    "flatten_params",
+    "read_aim_table",
+    "read_blend_aim_table",
+]
 
 # What the package's own costs are, with their units.
 COSTS_IN_WORDS = {
@@ -145,26 +154,103 @@ def read_aim_table(search: FittedSearch) -> AimTable | None:
     for limit in plan.limits:
         limits[limit.key].append(limit)
     named = {one.key: one for one in reversed(plan.named)}  # a limited objective has the name of the objective
-    aims = tuple(_make_aim(search, plan, named[key], limits[key]) for key in plan.keys)
+    optimised = [one.key for one in plan.objectives]
+    aims = tuple(
+        _make_aim(
+            named[key],
+            plan.scorers[key],
+            read_metric(search, key),
+            read_trial_table(search, key).score,
+            limits[key],
+            is_objective=key in optimised,
+        )
+        for key in plan.keys
+    )
     return AimTable(read_trial_table(search), aims, rule.check.confidence, rule.excluded)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class BlendAimTable:
+    """Objectives and limits of a selector, with the values of all blends that it has compared.
+
+    Attributes
+    ----------
+    blends : BlendTable
+    aims : tuple of Aim
+        The objectives, and then what is only limited; costs are estimates.
+    confidence : float
+        Of the one-sided intervals that have to meet the limits.
+    """
+
+    blends: BlendTable
+    aims: tuple[Aim, ...]
+    confidence: float
+
+    @property
+    def objectives(self) -> tuple[Aim, ...]:
+        """Those by which blends are compared."""
+        return tuple(aim for aim in self.aims if aim.is_objective)
+
+
+def read_blend_aim_table(search: FittedSearch) -> BlendAimTable | None:
+    """Read what the blends of a fitted selector reached; None of any other search.
+
+    Without ``objectives``, the objectives are those of its ``front_``: the score, seconds to predict a row, and bytes.
+
+    Parameters
+    ----------
+    search : estimator
+        Fitted.
+
+    Returns
+    -------
+    blend_aim_table : BlendAimTable or None
+    """
+    blends = get_blend_table(search)
+    if blends is None:
+        return None
+    optimised = [one.key for one in blends.objectives]
+    aims = []
+    for one in blends.named:
+        scorer = blends.scorers[one.key]
+        metric = read_metric(search) if scorer is None else describe_metric(scorer, one.key)
+        limits = [limit for limit in blends.limits if limit.key == one.key]
+        aims.append(_make_aim(one, scorer, metric, blends.scores[one.key], limits, is_objective=one.key in optimised))
+    return BlendAimTable(blends, tuple(aims), float(getattr(search, "limit_confidence", 0.5)))
+
+
 def flatten_params(table: Mapping[str, Any]) -> Any:
-    """Return ``trials_`` or ``front_`` as a DataFrame with a column for each parameter, for a file."""
+    """Return ``trials_`` or ``front_`` as a DataFrame for a file, with a column for each parameter or blended model."""
     pandas = import_optional("pandas", "A table of candidates")
     frame = pandas.DataFrame({name: list(values) for name, values in table.items()})
-    params = pandas.DataFrame(frame.pop("params").tolist()).add_prefix("param_")
-    return pandas.concat([frame, params], axis=1)
+    name, prefix = ("params", "param_") if "params" in frame else ("members", "weight_")
+    parts = pandas.DataFrame(frame.pop(name).tolist()).add_prefix(prefix)
+    return pandas.concat([frame, parts], axis=1)
 
 
-def _make_aim(search: FittedSearch, plan: ObjectivePlan, one: Objective, limits: Sequence[Limit]) -> Aim:
-    scorer, metric = plan.scorers[one.key], read_metric(search, one.key)
+def _make_aim(
+    one: Objective, scorer: Any, metric: Metric, scores: np.ndarray, limits: Sequence[Limit], *, is_objective: bool
+) -> Aim:
+    """Return an objective, or something that is limited, as readers are shown it.
+
+    Parameters
+    ----------
+    one : Objective
+    scorer : str or callable
+    metric : Metric
+        What the score is called.
+    scores : ndarray of float of shape (n_trials,)
+        Higher is better; costs are negated.
+    limits : sequence of Limit
+        On this score.
+    is_objective : bool
+    """
     return Aim(
         name=one.name,
         label=_describe(metric, scorer),
         is_lower_better=metric.is_loss,
-        values=metric.sign * read_trial_table(search, one.key).score + 0.0,
-        is_objective=one.key in [objective.key for objective in plan.objectives],
+        values=metric.sign * scores + 0.0,
+        is_objective=is_objective,
         is_cost=isinstance(scorer, Cost | PredictSeconds),
         bounds=tuple(_make_bound(limit, metric) for limit in limits),
         factor=metric.sign * one.sign,

@@ -27,7 +27,7 @@ from sklearn_autotune.analysis._method_kind import (
     MethodKind,
     check_own_scores,
     find_method_kind,
-    score_by_own_method,
+    get_method_kind,
 )
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, collect_aims, measure_method, warn_about_failures
 from sklearn_autotune.evaluation._metric import Metric, describe_scoring
@@ -39,7 +39,7 @@ from sklearn_autotune.statistics._practical_equivalence import (
     compute_equivalence_probabilities,
 )
 from sklearn_autotune.storage._study import draw_seed
-from sklearn_autotune.tables._checks import check_no_gaps_to_predict
+from sklearn_autotune.tables._checks import check_no_gaps
 
 __all__ = ["Comparison", "compare"]
 
@@ -82,10 +82,12 @@ def compare(
     scoring : str or callable, default=None
         The score by which all methods are compared; higher is better. None is the accuracy of classifiers and R² of
         regressors, whatever the searches themselves optimize. Of estimators that are neither, such as survival models,
-        it is their own ``score``; of a search, that of its best estimator.
+        it is their own ``score``; of a search, that of its best estimator. Own scores that are known to be of different
+        metrics are refused.
     cv : int, splitter or iterable of splits, default=5
         The outer folds, drawn once. A number of them is shuffled with ``random_state``, and stratified by class if the
-        methods are classifiers.
+        methods are classifiers, by event if ``y`` is a structured array with an event as its first field, as of
+        scikit-survival, and there are enough events.
     groups : array-like of shape (n_samples,), default=None
         Which rows belong together. They are kept in one outer fold if ``cv`` is an int or a splitter by groups, and
         are passed to methods whose ``fit`` takes ``groups``.
@@ -153,11 +155,12 @@ def compare(
     if X is None or y is None:
         raise TypeError("Pass both X and y, so that methods are fitted, or neither, to compare fitted searches.")
     X, y, groups = indexable(X, y, groups)
-    for method in methods.values():
-        check_no_gaps_to_predict(method, y)
+    if np.ndim(y) == 1 and any(
+        get_method_kind(method) in (MethodKind.CLASSIFIER, MethodKind.REGRESSOR) for method in methods.values()
+    ):
+        check_no_gaps(y)
     kind = find_method_kind(methods, y)
-    if scoring is None and kind == MethodKind.OTHER:
-        check_own_scores(methods)
+    own_metric = check_own_scores(methods) if scoring is None and kind == MethodKind.OTHER else None
     baseline_methods = make_baselines(methods, kind, params or {}) if baselines else {}
     seed = None if random_state is None else draw_seed(random_state) % 2**31
     folds = draw_outer_folds(cv, X, y, groups, kind, seed)
@@ -170,7 +173,7 @@ def compare(
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *baseline_methods.items())
     ]
-    metric = Metric() if scoring is score_by_own_method else describe_scoring(scoring, task.scorer)
+    metric = own_metric or describe_scoring(scoring, task.scorer)
     for callback in callbacks or ():
         if isinstance(callback, MethodProgress):
             callback.begin(len(fits), metric)

@@ -13,10 +13,11 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn_autotune._compat.scorer_names import check_scorer_names
 from sklearn_autotune._compat.sklearn import is_routing_enabled
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, MatrixLike, Scorer
-from sklearn_autotune.analysis._method_kind import MethodKind
+from sklearn_autotune.analysis._method_kind import MethodKind, name_method_score
 from sklearn_autotune.analysis._outer_fold import OuterFoldTask, route_metadata
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
+from sklearn_autotune.evaluation._metric import name_own_score
 from sklearn_autotune.search._setup import check_positions
 from sklearn_autotune.space._dimensions import describe_value
 
@@ -65,7 +66,9 @@ def make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mapping
     untuned: dict[str, Any] = {}
     for method in methods.values():
         inner = getattr(method, "estimator", None)
-        if hasattr(inner, "fit") and not isinstance(inner, type):
+        # A wrapper of scikit-survival that replaces the score is no search: the score of what it wraps is another one.
+        has_same_score = kind != MethodKind.OTHER or name_method_score(method) == name_own_score(inner)
+        if hasattr(inner, "fit") and not isinstance(inner, type) and has_same_score:
             untuned.setdefault(describe_value(inner), inner)
     for index, inner in enumerate(untuned.values(), 1):
         baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner
@@ -77,7 +80,7 @@ def draw_outer_folds(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draw the outer folds, as positions of training and test rows.
 
-    A number of folds is shuffled, and stratified by class for classifiers.
+    A number of folds is shuffled, and stratified by class for classifiers, and by event for times until an event.
 
     Raises
     ------
@@ -86,11 +89,25 @@ def draw_outer_folds(
     """
     is_classification = kind == MethodKind.CLASSIFIER
     if isinstance(cv, int | np.integer):
+        events = _find_events(y, int(cv)) if kind == MethodKind.OTHER else None
         is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")
-        splitter = make_shuffled_folds(int(cv), is_classes, seed, has_groups=groups is not None)
+        strata, is_stratified = (y, is_classes) if events is None else (events, True)
+        splitter = make_shuffled_folds(int(cv), is_stratified, seed, has_groups=groups is not None)
     else:
-        splitter = check_cv(cv, y, classifier=is_classification)
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, y, groups)]
+        strata, splitter = y, check_cv(cv, y, classifier=is_classification)
+    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, strata, groups)]
     for number, (train, test) in enumerate(folds):
         check_positions(Fold(number, train, test), X)
     return folds
+
+
+def _find_events(y: ArrayLike, n_folds: int) -> np.ndarray | None:
+    """Return which rows of a target of scikit-survival have had their event.
+
+    None for any other target, and if each fold cannot have a row with an event and one without.
+    """
+    target = np.asarray(y)
+    if target.dtype.names is None or target.dtype[0].kind != "b":
+        return None
+    events = np.asarray(target[target.dtype.names[0]])
+    return events if min(events.sum(), (~events).sum()) >= n_folds else None

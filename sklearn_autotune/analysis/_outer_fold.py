@@ -28,8 +28,8 @@ from sklearn_autotune._compat.types import ArrayLike, Fittable, MatrixLike, Scor
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
 from sklearn_autotune.evaluation import FOLD_FAILURES, read_score, select_score
 from sklearn_autotune.objectives._costs import find_fit_seconds
-from sklearn_autotune.objectives._plan import SINGLE
-from sklearn_autotune.search._base_search import get_deployed_model
+from sklearn_autotune.objectives._plan import SINGLE, ObjectivePlan, read_objectives
+from sklearn_autotune.search._base_search import BaseSearch, get_deployed_model
 from sklearn_autotune.search._front_attributes import get_objective_plan
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.search._setup import read_aims
@@ -82,14 +82,23 @@ def collect_aims(methods: Mapping[str, Any]) -> dict[str, tuple[Any, int]]:
     ValueError, TypeError
         If the objectives or limits of a search cannot be read.
     """
-    plans = [read_aims(method) for method in methods.values() if isinstance(method, OptunaSearchCV)]
     found: dict[str, tuple[Any, int]] = {}
-    for plan in plans:
+    for plan in map(_read_plan, methods.values()):
         for one in () if plan is None else plan.named:
             scorer = plan.scorers[one.key] if plan is not None else None
             if one.key != SINGLE and not find_fit_seconds({one.key: scorer}):
                 found.setdefault(one.name, (get_scorer(scorer) if isinstance(scorer, str) else scorer, one.sign))
     return found
+
+
+def _read_plan(method: Any) -> ObjectivePlan | None:
+    """Return what a method optimises and limits; None if it is one score, or no search of this package."""
+    if isinstance(method, OptunaSearchCV):
+        return read_aims(method)
+    params = method.get_params(deep=False) if isinstance(method, BaseSearch) else {}
+    if "objectives" not in params:
+        return None
+    return read_objectives(params["objectives"], params["limits"], params["scoring"], params["refit"], method)
 
 
 def route_metadata(
@@ -260,10 +269,11 @@ def _select_score_metadata(scorer: Scorer, params: Mapping[str, Any]) -> dict[st
 
 
 def _describe_fitted(fitted: Any, begin: datetime, seconds: float) -> dict[str, Any]:
-    """Return the results of a fitted method; without ``cv_results_``, its best parameters only."""
-    if not isinstance(getattr(fitted, "cv_results_", None), Mapping):
+    """Return the results of a fitted method; without ``cv_results_`` like scikit-learn's, its best parameters only."""
+    try:
+        trial_table = read_trial_table(fitted)
+    except ValueError:
         return {"best_params": _get_best_params(fitted)}
-    trial_table = read_trial_table(fitted)
     inner = getattr(fitted, "best_score_", None)
     return {
         "inner_score": None if inner is None else float(inner),

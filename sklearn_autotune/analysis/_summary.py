@@ -1,6 +1,6 @@
 """Describe a finished search in words: where the budget went, whether it still improved, and what to try next."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,15 +9,17 @@ from sklearn_autotune._compat.html import render_list, render_paragraphs, render
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.types import ArrayLike, FittedSearch, MatrixLike
 from sklearn_autotune.analysis._advice import suggest_next_steps
-from sklearn_autotune.analysis._aims import read_aim_table
+from sklearn_autotune.analysis._aims import read_aim_table, read_blend_aim_table
 from sklearn_autotune.analysis._range_ends import RangeEnd, find_range_ends
+from sklearn_autotune.analysis._summary_schema import PHASES, SCHEMA_VERSION, get_summary_schema, to_plain_value
 from sklearn_autotune.analysis._summary_words import format_count, write_sentences
 from sklearn_autotune.analysis._trial_table import TrialTable, measure_overhead, read_trial_table
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.objectives._costs import find_fit_seconds
+from sklearn_autotune.objectives._plan import Objective
 from sklearn_autotune.search._base_search import BaseSearch, get_default_seconds, get_deployed_model, get_tuning_gain
-from sklearn_autotune.search._front_attributes import get_candidate_front, get_objective_plan
+from sklearn_autotune.search._front_attributes import get_blend_table, get_front, get_objective_plan
 from sklearn_autotune.statistics._intervals import MeanEstimate, estimate_mean, guess_test_over_train
 from sklearn_autotune.statistics._tuning_gain import TuningGain
 
@@ -53,8 +55,9 @@ class Summary:
         Of the final estimator on the rows that were passed.
     first_error : str or None
         What the first failed candidate failed with.
-    edges : list of str
-        Parameters of which the winner is at an end of a range that the user wrote and can widen.
+    range_ends : list of RangeEnd
+        Parameters of which the winner is at an end of a range that the user wrote and can widen: ``name``, ``value``,
+        ``low``, ``high``, and ``is_low``, which says whether it is the lower end.
     sentences : list of str
     next_steps : list of str
         What may be worth trying.
@@ -71,13 +74,33 @@ class Summary:
     corrected_interval : tuple of float or None
         ``corrected_interval_``: the ends of its 95 % confidence interval.
     n_front : int or None
-        How many candidates are on the front. None of a search without ``objectives``.
+        How many candidates, or blends of an `AutoModelSelector`, are on the front. None of a search without ``front_``.
     n_meeting_limits : int or None
-        How many complete candidates meet the limits. None of a search without ``limits``.
+        How many complete candidates, or compared blends of an `AutoModelSelector`, meet the limits. None of a search
+        without ``limits``.
     best_scores : dict of str to float
         ``best_scores_``: the winner's value of each objective and limit. Empty for other searches.
     held_out_scores : dict of str to float
         The same values of the final model on the rows that were passed, beside ``held_out_score``.
+    search : str
+        Name of the class of the search.
+    n_splits : int or None
+        How many folds the candidates were measured on; None if the search does not tell.
+    best_index : int or None
+        Row of the winner in ``cv_results_``; None if there is no winner.
+    best_params : dict of str to object, or None
+        Parameters of the winner; of a blend, of its best single candidate.
+    mean_test_scores : dict of str to float
+        Means of all scores of the winner over the folds, by their names in ``cv_results_``; higher is better.
+    threshold : float or None
+        ``threshold_``: from which probability on the model predicts the positive class. None if none was chosen.
+    objectives : dict of str to str
+        Names of the objectives as in ``best_scores``, to "maximize" or "minimize". Empty of a search without
+        ``objectives``.
+    limits : dict of str to tuple of str and float
+        Names of the limits as in ``best_scores``, to "<=" or ">=", and the bound.
+    edges : list of str
+        The parameters of ``range_ends`` with the end, as text.
     """
 
     n_trials: int
@@ -91,7 +114,7 @@ class Summary:
     is_improving: bool
     held_out_score: float | None
     first_error: str | None
-    edges: list[str]
+    range_ends: list[RangeEnd]
     sentences: list[str]
     next_steps: list[str]
     metric: Metric = field(default_factory=Metric)
@@ -104,6 +127,66 @@ class Summary:
     n_meeting_limits: int | None = None
     best_scores: dict[str, float] = field(default_factory=dict)
     held_out_scores: dict[str, float] = field(default_factory=dict)
+    search: str = ""
+    n_splits: int | None = None
+    best_index: int | None = None
+    best_params: dict[str, Any] | None = field(default=None, compare=False)  # arrays among them have no truth value
+    mean_test_scores: dict[str, float] = field(default_factory=dict)
+    threshold: float | None = None
+    objectives: dict[str, str] = field(default_factory=dict)
+    limits: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def edges(self) -> list[str]:
+        """The parameters of ``range_ends`` with the end, as text."""
+        return [str(end) for end in self.range_ends]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary in JSON's types, for programs.
+
+        `get_summary_schema` describes the keys. Numbers that are not finite are None.
+
+        Returns
+        -------
+        summary : dict of str to object
+            What ``json.dumps`` takes, also with ``allow_nan=False``.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from sklearn.tree import DecisionTreeClassifier
+        >>> from sklearn_autotune import OptunaSearchCV, summarize
+        >>> search = OptunaSearchCV(DecisionTreeClassifier(random_state=0), {"max_depth": [1, 2, 3]})
+        >>> found = summarize(search.fit(*load_iris(return_X_y=True))).to_dict()
+        >>> found["metric"], found["best_params"]
+        ({'name': 'accuracy', 'label': 'accuracy', 'greater_is_better': True}, {'max_depth': 3})
+        """
+        renamed = {
+            "schema_version": SCHEMA_VERSION,
+            "metric": {
+                "name": self.metric.name,
+                "label": self.metric.label,
+                "greater_is_better": not self.metric.is_loss,
+            },
+            "n_trials_by_status": self.counts,
+            "seconds_by_status": {status: self.seconds[status] for status in self.counts},
+            "phase_seconds": {key: self.seconds.get(name, 0.0) for key, name in PHASES.items()},
+            "best_score_std_error": self.std_error,
+            "blend_weights": self.blend,
+            "tuning_gain": None if self.tuning_gain is None else asdict(self.tuning_gain),
+            "objectives": [{"name": name, "direction": direction} for name, direction in self.objectives.items()],
+            "limits": [{"name": name, "operator": one[0], "bound": one[1]} for name, one in self.limits.items()],
+            "range_ends": [
+                {
+                    "param": end.name,
+                    "end": "low" if end.is_low else "high",
+                    "bound": end.low if end.is_low else end.high,
+                }
+                for end in self.range_ends
+            ],
+        }
+        keys = get_summary_schema()["properties"]
+        return to_plain_value({key: renamed[key] if key in renamed else getattr(self, key) for key in keys})
 
     def __str__(self) -> str:
         """Return the sentences, and what to try next as a list."""
@@ -156,17 +239,21 @@ def summarize(search: FittedSearch, X_test: MatrixLike | None = None, y_test: Ar
     trial_table = read_trial_table(search)
     ends = find_range_ends(search, trial_table)
     numbers = _compute_numbers(search, trial_table, ends, X_test, y_test)
-    aim_table = read_aim_table(search)
-    front = get_candidate_front(search)
+    front, blends = get_front(search), read_blend_aim_table(search)
+    meets_limits = trial_table.meets_limits
+    if blends is not None and blends.blends.limits:
+        meets_limits = blends.blends.meets_limits
     numbers |= {
         "n_front": None if front is None else front.n_rows,
-        "n_meeting_limits": None if trial_table.meets_limits is None else int(trial_table.meets_limits.sum()),
+        "n_meeting_limits": None if meets_limits is None else int(meets_limits.sum()),
         "best_scores": dict(getattr(search, "best_scores_", {})),
-        "held_out_scores": {} if aim_table is None else _score_held_out_aims(search, X_test, y_test),
+        "held_out_scores": _score_held_out_aims(search, X_test, y_test),
     }
+    numbers |= _describe_winner(search, trial_table) | _describe_settings(search)
+    rows = None if front is None else front.get("index")
     return Summary(
         **numbers,
-        sentences=list(write_sentences(trial_table, numbers, aim_table, None if front is None else front["index"])),
+        sentences=list(write_sentences(trial_table, numbers, read_aim_table(search), rows, blends)),
         next_steps=list(suggest_next_steps(search, trial_table, numbers, ends)),
     )
 
@@ -205,13 +292,40 @@ def _compute_numbers(
         "is_improving": is_improving,
         "held_out_score": _score_held_out(search, trial_table.metric, X_test, y_test),
         "first_error": _format_error(errors[0]) if errors else None,
-        "edges": [str(end) for end in ends],
+        "range_ends": ends,
         "metric": trial_table.described_metric,
         "blend": dict(getattr(search, "blend_weights_", {})) if isinstance(search, BaseSearch) else {},
         "default_score": getattr(search, "default_score_", None),
         "tuning_gain": get_tuning_gain(search),
         "corrected_score": getattr(search, "corrected_score_", None),
         "corrected_interval": getattr(search, "corrected_interval_", None),
+    }
+
+
+def _describe_winner(search: FittedSearch, trial_table: TrialTable) -> dict[str, Any]:
+    """Return the winner's row, parameters and scores."""
+    if trial_table.best is None:
+        return {}
+    row, results = int(trial_table.row[trial_table.best]), dict(search.cv_results_)
+    means = {name.removeprefix("mean_test_"): name for name in results if name.startswith("mean_test_")}
+    return {
+        "best_index": row,
+        "best_params": dict(trial_table.params[trial_table.best]),
+        "mean_test_scores": {metric: float(results[name][row]) for metric, name in means.items()},
+        "threshold": getattr(search, "threshold_", None),
+    }
+
+
+def _describe_settings(search: FittedSearch) -> dict[str, Any]:
+    """Return what the search is, and what it was to optimise and to keep to."""
+    aims = get_objective_plan(search) or get_blend_table(search)
+    limits = getattr(search, "limits", None) if isinstance(search, BaseSearch) else None
+    listed = aims.objectives if aims is not None and aims.is_listed else ()
+    return {
+        "search": type(search).__name__,
+        "n_splits": getattr(search, "n_splits_", None),
+        "objectives": {one.name: "maximize" if one.sign > 0 else "minimize" for one in listed},
+        "limits": {name: (str(limit[-2]), float(limit[-1])) for name, limit in (limits or {}).items()},
     }
 
 
@@ -261,15 +375,26 @@ def _score_held_out(
 
 def _score_held_out_aims(search: FittedSearch, X_test: MatrixLike | None, y_test: ArrayLike | None) -> dict[str, float]:
     """Return what the final model reaches on new rows, but for the score that decides and the seconds of a fit."""
-    plan = get_objective_plan(search)
-    if X_test is None or plan is None or not hasattr(search, "best_estimator_"):
+    if X_test is None or not hasattr(search, "best_estimator_"):
         return {}
     model, found = get_deployed_model(search), {}
-    for one in plan.named:
-        scorer = search.scorer_[one.key]  # type: ignore[attr-defined]
-        if one.key != plan.primary and not find_fit_seconds({one.key: scorer}):
+    for one, scorer in _list_aim_scorers(search):
+        if not find_fit_seconds({one.key: scorer}):
             found[one.name] = one.sign * float(scorer(model, X_test, y_test))
     return found
+
+
+def _list_aim_scorers(search: FittedSearch) -> list[tuple[Objective, Any]]:
+    """Return objectives and limits with their scorers, but for the score that decides."""
+    plan, blends = get_objective_plan(search), get_blend_table(search)
+    if plan is not None:
+        scorers = search.scorer_  # type: ignore[attr-defined]
+        return [(one, scorers[one.key]) for one in plan.named if one.key != plan.primary]
+    if blends is None:
+        return []
+    wanted = getattr(search, "best_scores_", {})
+    pairs = [(one, blends.scorers[one.key]) for one in blends.named]
+    return [(one, scorer) for one, scorer in pairs if one.name in wanted and scorer is not None]
 
 
 def _format_error(error: str | None) -> str:

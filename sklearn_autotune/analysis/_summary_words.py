@@ -5,14 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_autotune.analysis._aim_words import describe_aims, describe_held_out_aims, describe_winner_aims
-from sklearn_autotune.analysis._aims import AimTable
+from sklearn_autotune.analysis._aims import Aim, AimTable, BlendAimTable
+from sklearn_autotune.analysis._comparison_words import join_names
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.evaluation._metric import Metric
 from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.statistics._tuning_gain import describe_tuning_gain
 
-__all__ = ["format_count", "write_sentences"]
+__all__ = [
+    "describe_aims",
+    "describe_blends",
+    "describe_chosen_blend",
+    "describe_held_out_aims",
+    "describe_winner_aims",
+    "format_count",
+    "write_sentences",
+]
 
 
 def write_sentences(
@@ -20,6 +28,7 @@ def write_sentences(
     numbers: Mapping[str, Any],
     aim_table: AimTable | None = None,
     front: Sequence[int] | None = None,
+    blends: BlendAimTable | None = None,
 ) -> Iterator[str]:
     """Yield what happened in a search, a sentence at a time.
 
@@ -32,6 +41,8 @@ def write_sentences(
         Objectives and limits, if the search has some.
     front : sequence of int, default=None
         Rows of the front in ``cv_results_``.
+    blends : BlendAimTable, default=None
+        What the blends reached, if the search is a selector.
     """
     counts, seconds = numbers["counts"], numbers["seconds"]
     total = sum(seconds.values())
@@ -56,16 +67,21 @@ def write_sentences(
         return
     if aim_table is not None:
         yield from describe_aims(aim_table, front)
+    if blends is not None:
+        yield from describe_blends(blends)
     yield from _describe_choice(trial_table, numbers, frozenset() if aim_table is None else aim_table.excluded)
     if aim_table is not None:
         yield from describe_winner_aims(aim_table)
+    if blends is not None:
+        yield from describe_chosen_blend(blends, numbers["best_scores"])
     yield from _describe_correction(numbers)
     if numbers["tuning_gain"] is not None:
         yield describe_tuning_gain(numbers["tuning_gain"], numbers["metric"])
     yield from _describe_course(trial_table, numbers)
     yield from _describe_held_out(numbers)
-    if aim_table is not None:
-        yield from describe_held_out_aims(aim_table, numbers["held_out_scores"])
+    aims = aim_table or blends
+    if aims is not None:
+        yield from describe_held_out_aims(aims.aims, numbers["held_out_scores"])
 
 
 def _describe_choice(trial_table: TrialTable, numbers: Mapping[str, Any], excluded: Collection[int]) -> Iterator[str]:
@@ -127,7 +143,7 @@ def _describe_course(trial_table: TrialTable, numbers: Mapping[str, Any]) -> Ite
     if numbers["is_improving"]:
         moved = "fell" if metric.is_loss else "rose"
         yield f"It was still improving: {metric.label} {moved} by {gain:.2g} during the last third of the candidates."
-    elif (numbers.get("n_front") or 0) > 1:
+    elif (numbers.get("n_front") or 0) > 1 and not numbers["blend"]:
         return  # the front may still grow where the score is flat
     elif gain > 0:
         yield (
@@ -167,3 +183,91 @@ def format_count(n: int, what: str) -> str:
 
 def _format_percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f} %" if whole > 0 else "0 %"
+
+
+# -- objectives and limits ---------------------------------------------------------------------------------------------
+
+
+def describe_aims(table: AimTable, front: Sequence[int] | None) -> Iterator[str]:
+    """Yield what was optimised and limited, how large the front is, and how many candidates meet the limits.
+
+    Parameters
+    ----------
+    table : AimTable
+    front : sequence of int or None
+        Rows in ``cv_results_``; None of a search with limits alone.
+    """
+    if front is not None:
+        names = join_names([f"{aim.label} ({aim.direction})" for aim in table.objectives])
+        rows = table.trial_table.row
+        late = np.isin(front, rows[2 * len(rows) // 3 :]).sum()
+        size = f"{len(front)} candidate{'' if len(front) == 1 else 's'}"
+        yield f"The front by {names} has {size}, {late} of them from the last third of the search."
+    n_complete = int(np.isfinite(table.trial_table.score).sum())
+    yield from _describe_limits(table, f"{int(table.may_win.sum())} of {n_complete} complete candidates meet")
+
+
+def _describe_limits(table: AimTable | BlendAimTable, found: str) -> Iterator[str]:
+    """Yield how many meet the limits, if there are any."""
+    limits = [f"{aim.label} {bound}" for aim in table.aims for bound in aim.bounds]
+    if limits:
+        sure = "" if table.confidence == 0.5 else f" at {table.confidence:.0%} confidence"
+        yield f"{found} {'the limit' if len(limits) == 1 else 'the limits'} {join_names(limits)}{sure}."
+
+
+def describe_blends(table: BlendAimTable) -> Iterator[str]:
+    """Yield how large the front of a selector's blends is, and how many of them meet the limits.
+
+    Parameters
+    ----------
+    table : BlendAimTable
+    """
+    n_blends = len(table.blends.members)
+    if table.blends.is_listed:
+        names = join_names([f"{aim.label} ({aim.direction})" for aim in table.objectives])
+        n_front = len(table.blends.find_front())
+        yield f"The front by {names} has {n_front} of the {n_blends} blends and single models that were compared."
+    yield from _describe_limits(
+        table, f"{int(table.blends.meets_limits.sum())} of {n_blends} blends and single models meet"
+    )
+
+
+def describe_winner_aims(table: AimTable) -> Iterator[str]:
+    """Yield what the winner reached in each objective and limit."""
+    best = table.trial_table.best
+    if best is None:
+        return
+    yield f"The winner has {join_names([aim.format(float(aim.values[best])) for aim in table.aims])}."
+    if not table.may_win[best]:
+        yield "It does not meet the limits: no candidate does, and it violates them least."
+
+
+def describe_chosen_blend(table: BlendAimTable, scores: Mapping[str, float]) -> Iterator[str]:
+    """Yield what the final model of a selector has of each objective and limit.
+
+    Parameters
+    ----------
+    table : BlendAimTable
+    scores : mapping of str to float
+        ``best_scores_`` of the selector.
+    """
+    found = [aim.format(aim.factor * scores[aim.name]) for aim in table.aims if aim.name in scores]
+    if found:
+        yield f"The final model has {join_names(found)}."
+    if table.blends.best is not None and not table.blends.meets_limits[table.blends.best]:
+        yield "It does not meet the limits: no blend and no single model does, and it violates them least."
+
+
+def describe_held_out_aims(aims: Sequence[Aim], scores: Mapping[str, float]) -> Iterator[str]:
+    """Yield what the final model reached on rows held out, beside the score that decides.
+
+    Parameters
+    ----------
+    aims : sequence of Aim
+        The objectives, and then what is only limited.
+    scores : mapping of str to float
+        By the names of objectives and limits, as in ``best_scores_``.
+    """
+    found = [aim.format(aim.factor * scores[aim.name]) for aim in aims if aim.name in scores]
+    if found:
+        yield f"There, it has {join_names(found)}."

@@ -167,7 +167,7 @@ def read_trial_table(search: FittedSearch, metric: str | None = None) -> TrialTa
     trial_table = (
         _make_from_trials(trials, results, metric)
         if isinstance(trials, Mapping)
-        else _make_from_results(results, metric)
+        else _make_from_results(_add_params(search, results), metric)
     )
     trial_table = replace(trial_table, described_metric=read_metric(search, metric))
     fold_sizes = get_fold_sizes(search)
@@ -200,6 +200,19 @@ def read_metric(search: FittedSearch, name: str = "score") -> Metric:
     scoring, scorer = getattr(search, "scoring", None), getattr(search, "scorer_", None)
     is_named = isinstance(scorer, Mapping) or name != "score"  # else there is only one
     return describe_scoring(scoring, scorer, name if is_named else None)
+
+
+def _add_params(search: FittedSearch, results: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table of results with the candidates; optuna-integration's has them only in the study."""
+    if "params" in results:
+        return results
+    trials = search.study_.get_trials(deepcopy=False) if hasattr(search, "study_") else []
+    n_rows = len(next((column for name, column in results.items() if name.startswith("mean_test_")), ()))
+    if not n_rows or len(trials) != n_rows:
+        raise ValueError(
+            f"{type(search).__name__} has a cv_results_ without 'params', so it is not scikit-learn's table of results."
+        )
+    return {**results, "params": [trial.params for trial in trials]}
 
 
 def _choose_metric(search: FittedSearch, results: Mapping[str, Any], metric: str | None) -> str:

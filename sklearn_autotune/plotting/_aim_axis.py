@@ -15,7 +15,7 @@ from sklearn_autotune.plotting._score_scale import compute_score_limits
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["AimAxis", "choose_aims", "spans_a_decade"]
+__all__ = ["AimAxis", "choose_aims", "select_aims", "spans_a_decade"]
 
 MARGIN = 0.05  # of an axis, on both sides
 
@@ -42,24 +42,42 @@ def choose_aims(search: FittedSearch, names: Sequence[str] | None, max_aims: int
             f"This {type(search).__name__} has one score, and neither objectives nor limits. Fit an OptunaSearchCV "
             "with objectives=, such as objectives=['neg_log_loss', 'bytes'], or take OptimizationHistoryDisplay."
         )
-    known = {aim.name: aim for aim in table.aims}
+    return table, select_aims(table.aims, table.objectives, names, max_aims)
+
+
+def select_aims(aims: Sequence[Aim], default: Sequence[Aim], names: Sequence[str] | None, max_aims: int) -> list[Aim]:
+    """Return those of objectives and limits that are named, or the default.
+
+    Parameters
+    ----------
+    aims, default : sequence of Aim
+    names : sequence of str or None
+    max_aims : int
+        How many can be shown.
+
+    Raises
+    ------
+    ValueError
+        As of `choose_aims`.
+    """
+    known = {aim.name: aim for aim in aims}
     for name in names or ():
         if name not in known:
             raise ValueError(
                 f"The search has {', '.join(known)}, but no objective or limit {name!r}{suggest_name(name, known)}"
             )
-    aims = list(table.objectives) if not names else [known[name] for name in dict.fromkeys(names)]
-    if len(aims) < 2:
+    chosen = list(default) if not names else [known[name] for name in dict.fromkeys(names)]
+    if len(chosen) < 2:
         limited = f" Name what to draw: objectives={list(known)[:2]}." if len(known) > 1 else ""
         raise ValueError(
-            f"Two objectives are needed, and there is one: {', '.join(one.name for one in aims)}.{limited}"
+            f"Two objectives are needed, and there is one: {', '.join(one.name for one in chosen)}.{limited}"
         )
-    if len(aims) > max_aims:
+    if len(chosen) > max_aims:
         raise ValueError(
-            f"There are {len(aims)} objectives, and {max_aims} can be shown at most. Name them: "
-            f"objectives={[aim.name for aim in aims[:2]]}."
+            f"There are {len(chosen)} objectives, and {max_aims} can be shown at most. Name them: "
+            f"objectives={[aim.name for aim in chosen[:2]]}."
         )
-    return table, aims
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)

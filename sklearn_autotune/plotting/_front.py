@@ -1,4 +1,4 @@
-"""FrontDisplay: the candidates of a search with several objectives, and those that no other one beats."""
+"""FrontDisplay: the candidates of a search, or the blends of a selector, and those that no other one beats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.analysis._aims import Aim
+from sklearn_autotune.analysis._aims import Aim, BlendAimTable, read_blend_aim_table
 from sklearn_autotune.objectives._front import find_front
-from sklearn_autotune.plotting._aim_axis import AimAxis, choose_aims
+from sklearn_autotune.plotting._aim_axis import AimAxis, choose_aims, select_aims
 from sklearn_autotune.plotting._style import BEST_STYLE, COLORS, DARK_COLOR, TrialStyle, draw_legend, split_axes
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class FrontDisplay:
     that another one beats. Crosses do not meet the limits, and a dashed line is a limit. A star is the winner. Three or
     four objectives are drawn in pairs, without the line; a dot on the front may then lie behind others in a panel.
     Candidates far worse than the others are drawn at the end of an axis, unless they are on the front. Those that were
-    stopped early are left out.
+    stopped early are left out. Of an `AutoModelSelector`, the dots are the blends and single models that it has
+    compared, with the scores and costs of its ``front_``.
 
     Parameters
     ----------
@@ -42,11 +43,14 @@ class FrontDisplay:
         Names and values of all candidates, NaN unless complete; costs and losses are positive. Of two, the first is on
         the x axis.
     candidate : ndarray of int of shape (n_candidates,)
-        Rows in ``cv_results_``.
+        Rows in ``cv_results_``; of blends, rows in ``front_``, and -1 for a blend that is not there.
     meets_limits : ndarray of bool of shape (n_candidates,)
         Whether a candidate is complete and meets the limits.
     best : int or None, default=None
         Position of the winner among the candidates.
+    front_scores : ndarray of float of shape (n_candidates, n_objectives) or None, default=None
+        Scores that decide about the front; higher is better. None is those of the objectives. Of blends with the same
+        score, one that averages more models counts as better.
 
     Attributes
     ----------
@@ -75,10 +79,12 @@ class FrontDisplay:
     candidate: np.ndarray
     meets_limits: np.ndarray
     best: int | None = None
+    front_scores: np.ndarray | None = None
     is_on_front: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
-        scores = np.column_stack([aim.scores for aim in self.objectives])
+        own = np.column_stack([aim.scores for aim in self.objectives])
+        scores = own if self.front_scores is None else self.front_scores.copy()
         scores[~self.meets_limits] = np.nan
         self.is_on_front = find_front(scores)
 
@@ -90,11 +96,13 @@ class FrontDisplay:
 
         Parameters
         ----------
-        search : OptunaSearchCV
-            Fitted, with ``objectives`` or ``limits``.
+        search : OptunaSearchCV or AutoModelSelector
+            Fitted; an `OptunaSearchCV` with ``objectives`` or ``limits``.
         objectives : list of str, default=None
             Two to four of its objectives and of what it limits, by their names in ``front_`` or ``best_scores_``. The
-            front is that of these. None is all objectives; of two, a cost comes first.
+            front is that of these. None is all objectives; of two, a cost comes first. Of an `AutoModelSelector`, the
+            names are those of its objectives and limits; without ``objectives``, they are "score", "predict_seconds"
+            and "bytes", and None is the first two.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
@@ -107,6 +115,9 @@ class FrontDisplay:
         ValueError
             If there are fewer than two objectives or more than four, or a name is not known.
         """
+        blends = read_blend_aim_table(search)
+        if blends is not None:
+            return cls._from_blends(blends, objectives).plot(ax=ax)
         table, aims = choose_aims(search, objectives, MAX_OBJECTIVES)
         if objectives is None and len(aims) == 2:
             aims.sort(key=lambda aim: not aim.is_cost)
@@ -116,6 +127,22 @@ class FrontDisplay:
             meets_limits=table.may_win,
             best=table.trial_table.best,
         ).plot(ax=ax)
+
+    @classmethod
+    def _from_blends(cls, blends: BlendAimTable, names: Sequence[str] | None) -> "FrontDisplay":
+        table = blends.blends
+        default = blends.objectives[: None if table.is_listed else 2]
+        chosen = select_aims(blends.aims, default, names, MAX_OBJECTIVES)
+        if names is None and len(chosen) == 2:
+            chosen.sort(key=lambda aim: not aim.is_cost)
+        keys = {one.name: one.key for one in table.named}
+        rows = np.full(len(table.members), -1)
+        front = table.find_front()
+        rows[front] = np.arange(len(front))
+        scores = table.make_front_scores([keys[aim.name] for aim in chosen])
+        return cls(
+            objectives=chosen, candidate=rows, meets_limits=table.meets_limits, best=table.best, front_scores=scores
+        )
 
     def plot(self, *, ax: "Axes | None" = None) -> "FrontDisplay":
         """Draw.
@@ -155,13 +182,16 @@ class FrontDisplay:
             if self.best is not None:
                 _draw_marks(panel, x, y, np.array([self.best]), "winner", BEST_STYLE)
             x.format_axis(panel, "x")
+            if len(pairs) > 1 and not x.is_log:
+                panel.locator_params(axis="x", nbins=4)  # more numbers overlap in a narrow panel
             y.format_axis(panel, "y")
         draw_legend(self.axes_[0], loc="best")
         return self
 
     def _draw_front(self, ax: "Axes", x: AimAxis, y: AimAxis) -> Any:
         """Draw the edge of what the front reaches: at least as good as a point of it in both objectives."""
-        order = np.flatnonzero(self.is_on_front)[np.argsort(x.aim.values[self.is_on_front], kind="stable")]
+        drawn = self.is_on_front & np.isfinite(x.aim.values) & np.isfinite(y.aim.values)
+        order = np.flatnonzero(drawn)[np.argsort(x.aim.values[drawn], kind="stable")]
         style = "steps-post" if x.aim.is_lower_better else "steps-pre"
         points = x.aim.values[order], y.aim.values[order]
         return ax.plot(*points, drawstyle=style, color=DARK_COLOR, linewidth=1.3, zorder=2)[0]

@@ -12,6 +12,7 @@ from sklearn_autotune.analysis._aims import Aim, AimTable
 from sklearn_autotune.objectives._front import compute_hypervolume, find_front
 from sklearn_autotune.plotting._aim_axis import choose_aims, spans_a_decade
 from sklearn_autotune.plotting._style import COLORS, split_axes
+from sklearn_autotune.search._front_attributes import get_blend_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -110,8 +111,13 @@ class HypervolumeDisplay:
         ------
         ValueError
             If there are fewer than two objectives or more than four, no candidate meets the limits, or the reference
-            does not name all objectives.
+            does not name all objectives. Also for an `AutoModelSelector`, whose blends are compared once, at the end.
         """
+        if get_blend_table(search) is not None:
+            raise ValueError(
+                f"{type(search).__name__} compares its blends once, after the search, so that their front has no "
+                "course over time. FrontDisplay shows the front, and OptimizationHistoryDisplay the score over time."
+            )
         table, aims = choose_aims(search, None, MAX_OBJECTIVES)
         names = [aim.name for aim in aims]
         if reference is not None and sorted(reference) != sorted(names):

@@ -3,18 +3,20 @@
 import numpy as np
 
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.analysis._aims import AimTable
+from sklearn_autotune.analysis._aims import AimTable, BlendAimTable
 from sklearn_autotune.analysis._trial_table import TrialTable
 from sklearn_autotune.plotting._style import STATUS_NAMES, shorten
 from sklearn_autotune.search._base_search import get_fold_sizes
-from sklearn_autotune.search._front_attributes import get_candidate_front
+from sklearn_autotune.search._front_attributes import get_front
 
 __all__ = ["make_overview"]
 
 MAX_CLASSES_LENGTH = 80  # of the names of the classes together
 
 
-def make_overview(search: FittedSearch, trial_table: TrialTable, aim_table: AimTable | None) -> dict[str, str]:
+def make_overview(
+    search: FittedSearch, trial_table: TrialTable, aim_table: AimTable | None, blends: BlendAimTable | None = None
+) -> dict[str, str]:
     """Return what comes first: the metric, the score, objectives and limits, and the size of the data.
 
     Parameters
@@ -24,6 +26,8 @@ def make_overview(search: FittedSearch, trial_table: TrialTable, aim_table: AimT
     trial_table : TrialTable
     aim_table : AimTable or None
         None if the search has neither objectives nor limits.
+    blends : BlendAimTable or None, default=None
+        What the blends of a selector reached.
 
     Returns
     -------
@@ -41,6 +45,8 @@ def make_overview(search: FittedSearch, trial_table: TrialTable, aim_table: AimT
         overview["with the parameters you had"] = metric.format(untuned)
     if aim_table is not None:
         overview |= _describe_aims(search, aim_table)
+    if blends is not None:
+        overview |= _describe_blends(search, blends)
     overview |= _describe_data(search)
     counts = {status: len(trial_table.find_by_status(status)) for status in dict.fromkeys(trial_table.status.tolist())}
     parts = [f"{n} {STATUS_NAMES.get(status, status)}" for status, n in counts.items()]
@@ -50,7 +56,7 @@ def make_overview(search: FittedSearch, trial_table: TrialTable, aim_table: AimT
 def _describe_aims(search: FittedSearch, aim_table: AimTable) -> dict[str, str]:
     """Return the objectives, the size of the front, the limits, and what the winner reached."""
     described = {}
-    front = get_candidate_front(search)
+    front = get_front(search)
     if front is not None:
         described["objectives"] = ", ".join(f"{aim.label} ({aim.direction})" for aim in aim_table.objectives)
         described["front"] = f"{front.n_rows} candidates that no other one beats"
@@ -61,6 +67,20 @@ def _describe_aims(search: FittedSearch, aim_table: AimTable) -> dict[str, str]:
     if best is not None:
         described["winner"] = ", ".join(aim.format(float(aim.values[best])) for aim in aim_table.aims)
     return described
+
+
+def _describe_blends(search: FittedSearch, table: BlendAimTable) -> dict[str, str]:
+    """Return the same of a selector, whose front is one of blends."""
+    described = {}
+    n_blends, values = len(table.blends.members), getattr(search, "best_scores_", {})
+    if table.blends.is_listed:
+        described["objectives"] = ", ".join(f"{aim.label} ({aim.direction})" for aim in table.objectives)
+    described["front"] = f"{len(table.blends.find_front())} of {n_blends} blends and single models"
+    limits = [f"{aim.label} {bound}" for aim in table.aims for bound in aim.bounds]
+    if limits:
+        described["limits"] = f"{', '.join(limits)}; {table.blends.meets_limits.sum()} of {n_blends} meet them"
+    found = [aim.format(aim.factor * values[aim.name]) for aim in table.aims if aim.name in values]
+    return described | ({"final model": ", ".join(found)} if found else {})
 
 
 def _describe_data(search: FittedSearch) -> dict[str, str]:

@@ -15,7 +15,7 @@ from sklearn_autotune._compat.html import format_parameters, format_value, short
 from sklearn_autotune._compat.messages import extract_last_line
 from sklearn_autotune._compat.optional import get_versions
 from sklearn_autotune._compat.types import FittedSearch
-from sklearn_autotune.analysis._aims import AimTable, read_aim_table
+from sklearn_autotune.analysis._aims import AimTable, BlendAimTable, read_aim_table, read_blend_aim_table
 from sklearn_autotune.analysis._comparison import Comparison
 from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.analysis._trial_table import TrialTable, read_trial_table
@@ -56,8 +56,8 @@ FIGURES: tuple[tuple[str, Any, str], ...] = (
     (
         "Front",
         plotting.FrontDisplay,
-        "Complete candidates by objectives. Filled dots are those that no other one beats; crosses do not meet the "
-        "limits; the star is the winner.",
+        "Complete candidates, or blends of a selector, by objectives. Filled dots are those that no other one beats; "
+        "crosses do not meet the limits; the star is the winner.",
     ),
     (
         "Hypervolume",
@@ -155,9 +155,9 @@ def write_report(
 
 
 def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
-    trial_table, aim_table = read_trial_table(search), read_aim_table(search)
+    trial_table, aim_table, blends = read_trial_table(search), read_aim_table(search), read_blend_aim_table(search)
     summary = summarize(search)
-    yield html.render_terms(make_overview(search, trial_table, aim_table))
+    yield html.render_terms(make_overview(search, trial_table, aim_table, blends))
     yield html.render_heading("What happened")
     yield html.render_paragraphs(summary.sentences)
     if summary.next_steps:
@@ -165,6 +165,8 @@ def _render_search(search: FittedSearch, code: str | None) -> Iterator[str]:
         yield html.render_list(summary.next_steps)
     yield from _render_winner(search, trial_table, code)
     yield from _render_figures(search)
+    if blends is not None:
+        yield from _render_blends(blends)
     yield from _render_candidates(trial_table, aim_table)
     yield from _render_failures(trial_table)
     yield html.render_heading("Settings")
@@ -232,6 +234,33 @@ def _render_figures(search: FittedSearch) -> Iterator[str]:
         yield html.render_figure(drawn.figure_, caption, f"{name}: {caption}")
     if not_drawn:
         yield html.render_details("Not drawn", html.render_list(not_drawn))
+
+
+def _render_blends(table: BlendAimTable) -> Iterator[str]:
+    """Show the blends on the front of a selector, and the chosen one."""
+    blends = table.blends
+    front = blends.find_front().tolist()
+    shown = front + [row for row in (blends.best,) if row is not None and row not in front]
+    yield html.render_heading("Blends")
+    rows = [
+        {
+            "": "chosen" if row == blends.best else "",
+            **{aim.label: aim.values[row] for aim in table.aims},
+            **({"meets limits": "yes" if blends.meets_limits[row] else "no"} if blends.limits else {}),
+            "fitted models": blends.n_models[row],
+            "weights": ", ".join(f"{label} {weight:.2g}" for label, weight in blends.members[row].items()),
+        }
+        for row in shown[:MAX_ROWS]
+    ]
+    yield html.render_table(rows, verbatim=[aim.label for aim in table.aims], has_names_in_cells=True)
+    yield html.render_paragraphs(
+        [
+            "The blends and single models that no other one beats, and the chosen one. Scores are means over the folds "
+            "of out-of-fold predictions. Costs are estimates from the models of the folds; the costs of the final "
+            "model are measured on it."
+        ],
+        "aside",
+    )
 
 
 def _render_candidates(trial_table: TrialTable, aim_table: AimTable | None) -> Iterator[str]:

@@ -2,9 +2,16 @@
 
 import numpy as np
 
-from sklearn_autotune.analysis._aims import read_aim_table
+from sklearn_autotune.analysis._aims import flatten_params, read_aim_table, read_blend_aim_table
 from sklearn_autotune.analysis._trial_table import read_trial_table
-from tests.aimed_searches import search_front, search_limits, search_seconds, search_three
+from tests.aimed_searches import (
+    search_front,
+    search_limits,
+    search_seconds,
+    search_three,
+    select_front,
+    select_plain,
+)
 from tests.odd_searches import search_grid, search_iris
 
 
@@ -92,3 +99,38 @@ def test_the_score_that_decides_is_that_of_the_best_score():
 
         assert table.described_metric.label == label
         assert table.score[table.best] == search.best_score_
+
+
+# -- blends of a selector ----------------------------------------------------------------------------------------------
+
+
+def test_blends_have_the_objectives_and_limits_of_the_selector_with_positive_costs_and_losses():
+    table = read_blend_aim_table(select_front())
+    front = table.blends.find_front()
+
+    assert [aim.name for aim in table.aims] == ["auc", "size", "loss", "recall"]
+    assert [aim.label for aim in table.aims] == ["roc_auc", "size (bytes)", "loss", "recall"]
+    assert [aim.is_objective for aim in table.aims] == [True, True, True, False]
+    assert table.aims[1].values[front].tolist() == select_front().front_["size"].tolist()
+    assert table.aims[2].values[front].tolist() == (-select_front().front_["loss"]).tolist()
+    assert (table.aims[2].values > 0).all()
+    assert str(table.aims[3].bounds[0]) == ">= 0.9"
+
+
+def test_without_objectives_blends_have_those_of_the_front_and_other_searches_have_no_blends():
+    table = read_blend_aim_table(select_plain())
+
+    assert [aim.label for aim in table.aims] == ["log loss", "seconds to predict a row", "bytes"]
+    assert read_blend_aim_table(search_front()) is None
+    assert read_blend_aim_table(search_grid()) is None
+
+
+def test_a_front_for_a_file_has_a_column_for_each_parameter_or_blended_model():
+    assert "param_max_depth" in flatten_params(search_front().front_)
+    front = flatten_params(select_front().front_)
+
+    assert front["weight_logistic_3"].tolist() == [one["logistic_3"] for one in select_front().front_["members"]]
+    assert front["weight_extra_trees_2"].isna().tolist() == [
+        "extra_trees_2" not in one for one in select_front().front_["members"]
+    ]
+    assert "members" not in front

@@ -27,6 +27,28 @@ def test_a_number_of_folds_is_shuffled_and_stratified_for_classifiers_alone():
     assert [Y[test].sum() for _, test in others] != [1, 1, 1]
 
 
+def make_times(n_events):
+    events = np.arange(12) < n_events
+    return np.array(list(zip(events, np.arange(12.0), strict=True)), dtype=[("died", bool), ("days", float)])
+
+
+def test_a_number_of_folds_is_stratified_by_event_for_times_until_an_event():
+    y = make_times(4)
+    drawn = draw_outer_folds(4, X, y, None, MethodKind.OTHER, 0)
+
+    assert [y["died"][test].sum() for _, test in drawn] == [1, 1, 1, 1]
+    again = draw_outer_folds(4, X, y, None, MethodKind.OTHER, 0)
+    assert all((test == other).all() for (_, test), (_, other) in zip(drawn, again, strict=True))
+
+
+@pytest.mark.parametrize("n_events", [3, 12])
+def test_folds_are_not_stratified_where_not_every_fold_can_have_both(n_events):
+    drawn = draw_outer_folds(4, X, make_times(n_events), None, MethodKind.OTHER, 0)
+
+    plain = draw_outer_folds(4, X, Y, None, MethodKind.OTHER, 0)
+    assert [test.tolist() for _, test in drawn] == [test.tolist() for _, test in plain]
+
+
 def test_groups_stay_together_in_a_number_of_folds():
     groups = np.arange(12) // 3
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Lasso, LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -133,6 +134,50 @@ def test_the_target_of_untagged_estimators_may_be_unknown_too():
     assert find_method_kind({"mine": Untagged()}, TARGETS["structured"]) == "other"
     with pytest.raises(TypeError, match="no score of its own"):
         check_own_scores({"mine": Untagged()})
+
+
+class TaggedWhenFitted(BaseEstimator):
+    """Has scikit-learn's tags only when it is fitted, as TPOT's classes have them."""
+
+    def fit(self, X, y):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict(self, X):
+        return np.full(len(X), self.classes_[0])
+
+    def __sklearn_tags__(self):
+        if not hasattr(self, "classes_"):
+            raise AttributeError("there are no tags before fit")
+        return DecisionTreeClassifier().__sklearn_tags__()
+
+
+@pytest.mark.parametrize("others", [{}, {"tree": DecisionTreeClassifier(max_depth=2)}])
+def test_an_estimator_that_has_tags_only_when_it_is_fitted_is_compared(others):
+    y = np.array(["a", "b", "a"] * 20)
+
+    comparison = compare({"late": TaggedWhenFitted(), **others}, X, y, cv=3, random_state=0)
+
+    assert comparison.metric == "accuracy"
+    assert comparison.column("score", "late").mean() == pytest.approx(2 / 3)
+    assert "dummy" in comparison.names
+
+
+def test_a_structured_target_is_neither_for_classifiers_nor_for_regressors():
+    assert find_method_kind({"ridge": Ridge()}, TARGETS["structured"]) == "other"
+
+
+class KernelScored(KernelDensity):
+    """As scikit-learn's, whose score has no name."""
+
+
+def test_own_scores_of_different_metrics_are_refused_before_anything_is_fitted():
+    methods = {"ridge": OptunaSearchCV(Ridge(), {}), "tree": DecisionTreeClassifier()}
+    with pytest.raises(ValueError, match=r"different metrics.*'ridge' by r2, 'tree' by accuracy\. Pass scoring="):
+        compare(methods, X, TARGETS["structured"], cv=2)
+
+    assert check_own_scores({"ridge": methods["ridge"], "lasso": Lasso()}).name == "r2"
+    assert check_own_scores({"ridge": methods["ridge"], "density": KernelScored()}).name == "score"
 
 
 def test_weights_go_to_an_own_score_that_takes_them():

@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from sklearn_autotune import NoWorseThanDefault, OptunaSearchCV, compare
+from sklearn_autotune import AutoModelSelector, NoWorseThanDefault, OptunaSearchCV, compare
 from tests.aimed_searches import X as AIMED_X
 from tests.aimed_searches import Y as AIMED_Y
 from tests.aimed_searches import make_aimed, search_front, search_limits
@@ -217,6 +217,23 @@ def test_limits_of_one_score_and_wrong_ones(iris):
     wrong = make_aimed(limits={"byte": ("<=", 5)})
     with pytest.raises(ValueError, match="did you mean bytes"):
         compare({"ours": wrong}, *iris)
+
+
+def test_objectives_and_limits_of_a_selector_are_measured_on_the_models_of_all_methods():
+    selector = AutoModelSelector(
+        families=["logistic", "naive_bayes"], n_trials=2, cv=2, objectives=["neg_log_loss", "bytes"], refit="bytes"
+    )
+    selector.set_params(limits={"recall": (">=", 0.1)})
+    comparison = compare({"ours": selector, "tree": TREE}, AIMED_X, AIMED_Y, cv=2, random_state=0, baselines=False)
+
+    assert comparison.aims == ["neg_log_loss", "bytes", "recall"]
+    assert comparison.rows[0]["error"] is None
+    for row in comparison.rows:
+        assert row["aims"]["bytes"] > 0 > row["aims"]["neg_log_loss"]
+        assert 0 < row["aims"]["recall"] <= 1
+    assert "log loss" in str(comparison).splitlines()[0]
+    with pytest.raises(ValueError, match="did you mean bytes"):
+        compare({"ours": selector.set_params(limits={"byte": ("<=", 5)})}, AIMED_X, AIMED_Y)
 
 
 def test_fitted_searches_have_what_their_winners_reached():

@@ -1,11 +1,14 @@
 """The table of candidates that plots and summaries read."""
 
 import numpy as np
+import optuna_integration
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.exceptions import ExperimentalWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import OptunaSearchCV, compare, summarize
 from sklearn_autotune.analysis._trial_table import read_trial_table
 from tests.odd_searches import (
     X,
@@ -13,7 +16,7 @@ from tests.odd_searches import (
     fail_some,
     search_iris,
 )
-from tests.toys import CountingClassifier
+from tests.toys import CountingClassifier, FailingClassifier
 
 
 @pytest.fixture
@@ -67,3 +70,31 @@ def test_only_the_last_iteration_of_a_halving_search_is_complete():
     trial_table = read_trial_table(search)
     assert set(trial_table.status[search.cv_results_["iter"] < search.cv_results_["iter"].max()]) == {"pruned"}
     assert trial_table.row[trial_table.best] == search.best_index_
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::FutureWarning")  # its own: of failed fits, of Optuna
+def test_optuna_integrations_search_is_read_with_the_candidates_of_its_study():
+    with pytest.warns(ExperimentalWarning):
+        search = optuna_integration.OptunaSearchCV(
+            FailingClassifier(above=4), {"a": FloatDistribution(0, 9)}, n_trials=10, cv=2, random_state=0
+        )
+    search.fit(X, Y)
+
+    trial_table = read_trial_table(search)
+    assert trial_table.params == [trial.params for trial in search.trials_]
+    assert set(trial_table.status) == {"complete", "failed"}
+    assert [params["a"] > 4 for params in trial_table.params] == (trial_table.status == "failed").tolist()
+    assert trial_table.params[int(np.nanargmax(trial_table.score))] == search.best_params_
+    assert summarize(search).best_params == search.best_params_
+
+
+def test_a_table_without_candidates_is_refused_and_costs_no_comparison():
+    class Odd(CountingClassifier):
+        def fit(self, X, y):
+            self.cv_results_ = {"mean_test_score": np.array([0.5])}
+            return super().fit(X, y)
+
+    with pytest.raises(ValueError, match="Odd has a cv_results_ without 'params'"):
+        read_trial_table(Odd().fit(X, Y))
+    comparison = compare({"odd": Odd()}, X, Y, cv=2, random_state=0)
+    assert [row["error"] for row in comparison.rows if row["method"] == "odd"] == [None, None]

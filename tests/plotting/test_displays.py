@@ -74,6 +74,7 @@ def boosted():
 # -- every display -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.few_by_day(4)
 @pytest.mark.parametrize("make", ODD, ids=lambda make: make.__name__)
 def test_odd_searches_are_drawn_like_others(make):
     search = make()

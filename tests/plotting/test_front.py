@@ -1,11 +1,25 @@
 """The front: what is drawn is what the search found, in the directions that readers expect."""
 
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
+from sklearn_autotune import AutoModelSelector
+from sklearn_autotune.objectives._costs import COSTS
 from sklearn_autotune.plotting import FrontDisplay
-from tests.aimed_searches import X, Y, make_aimed, search_front, search_limits, search_seconds, search_three
+from tests.aimed_searches import (
+    X,
+    Y,
+    make_aimed,
+    search_front,
+    search_limits,
+    search_seconds,
+    search_three,
+    select_front,
+)
 from tests.odd_searches import search_iris
 from tests.plotting.test_displays import draw
 
@@ -113,3 +127,61 @@ def test_what_cannot_be_drawn_is_refused_with_advice():
     names = ["size", "roc_auc", "loss", "accuracy", "n_features"]
     with pytest.raises(ValueError, match="There are 5 objectives, and 4 can be shown"):
         FrontDisplay.from_search(search_three(), objectives=names)
+
+
+@pytest.fixture(scope="module")
+def selector():
+    X, y = load_breast_cancer(return_X_y=True)
+    families = ["logistic", "naive_bayes", "extra_trees"]
+    return AutoModelSelector(families=families, n_trials=4, cv=3, random_state=0).fit(X[::2, :6], y[::2])
+
+
+def test_blends_of_a_selector_are_drawn_by_score_and_seconds(selector):
+    display = FrontDisplay.from_search(selector)
+    seconds, loss = display.objectives
+
+    assert (seconds.name, loss.name) == ("predict_seconds", "score")
+    (ax,) = display.axes_
+    assert ax.get_xlabel() == "seconds to predict a row\n(lower is better)"
+    assert ax.get_ylabel() == "log loss\n(lower is better)"
+    drawn = display.candidate[display.is_on_front]
+    np.testing.assert_allclose(seconds.values[display.is_on_front], selector.front_["predict_seconds"][drawn])
+    np.testing.assert_allclose(loss.values[display.is_on_front], -selector.front_["score"][drawn])
+    draw(display.figure_)
+
+
+def test_the_front_of_a_selector_is_front_if_all_that_it_is_of_is_drawn(selector):
+    display = FrontDisplay.from_search(selector, objectives=["score", "predict_seconds", "bytes"])
+
+    assert sorted(display.candidate[display.is_on_front]) == list(range(len(selector.front_["score"])))
+    assert (display.candidate[~display.is_on_front] == -1).all()
+    assert len(display.axes_) == 3
+    with pytest.raises(ValueError, match="no objective or limit 'byte': did you mean bytes"):
+        FrontDisplay.from_search(selector, objectives=["byte", "score"])
+
+
+def test_blends_that_do_not_meet_a_limit_are_crosses_and_the_chosen_one_is_the_star(selector):
+    X, y = load_breast_cancer(return_X_y=True)
+    bound = 1.5 * selector.front_["bytes"].min()  # the mean of three models is larger
+    limits = {"size": (COSTS["bytes"], "<=", bound), "recall": (">=", 0.5)}
+    limited = AutoModelSelector(**selector.get_params() | {"limits": limits}).fit(X[::2, :6], y[::2])
+    display = FrontDisplay.from_search(limited, objectives=["size", "score"])
+
+    size = display.objectives[0].values
+    assert (size[display.meets_limits] <= bound).all()
+    assert (size[~display.meets_limits] > bound).any()
+    assert "does not meet the limits" in display.scatters_
+    assert display.meets_limits[display.best]
+    assert display.axes_[0].get_legend().get_texts()[0].get_text().startswith("limit <=")
+    by_recall = FrontDisplay.from_search(limited, objectives=["size", "recall"])
+    assert by_recall.objectives[1].values[display.best] == pytest.approx(limited.best_scores_["recall"])
+
+
+def test_numbers_of_narrow_panels_do_not_overlap():
+    display = FrontDisplay.from_search(select_front())
+    display.figure_.canvas.draw()
+
+    for panel in display.axes_:
+        boxes = [label.get_window_extent() for label in panel.get_xticklabels(which="major") if label.get_text()]
+        boxes.sort(key=lambda box: box.x0)
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))

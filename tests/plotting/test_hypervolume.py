@@ -7,7 +7,7 @@ from optuna.trial import create_trial
 
 from sklearn_autotune.analysis._aims import Aim
 from sklearn_autotune.plotting import HypervolumeDisplay
-from tests.aimed_searches import X, Y, make_aimed, search_front, search_limits, search_three
+from tests.aimed_searches import X, Y, make_aimed, search_front, search_limits, search_three, select_front
 from tests.odd_searches import search_iris
 from tests.plotting.test_displays import draw
 
@@ -87,6 +87,8 @@ def test_what_cannot_be_drawn_is_refused():
         HypervolumeDisplay.from_search(search_iris())
     with pytest.raises(ValueError, match="Two objectives are needed, and there is one"):
         HypervolumeDisplay.from_search(search_limits())
+    with pytest.raises(ValueError, match="AutoModelSelector compares its blends once, after the search"):
+        HypervolumeDisplay.from_search(select_front())
     with pytest.raises(ValueError, match=r"reference has bytes\. It has to have a value for bytes, neg_log_loss"):
         HypervolumeDisplay.from_search(search_front(), reference={"bytes": 1e5})
     search = make_aimed(objectives=["accuracy", "bytes"], limits={"bytes": ("<=", 10)}, infeasible="nearest")
