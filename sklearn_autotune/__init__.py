@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sklearn_autotune import tracking as tracking
     from sklearn_autotune.analysis._comparison import Comparison, compare
     from sklearn_autotune.analysis._summary import Summary, summarize
+    from sklearn_autotune.analysis._summary_schema import get_summary_schema
     from sklearn_autotune.boosting._tuned_xgboost import TunedXGBClassifier, TunedXGBRegressor
     from sklearn_autotune.objectives._costs import PredictSeconds
     from sklearn_autotune.objectives._groups import GroupDifference, GroupRatio
@@ -39,6 +40,7 @@ __all__ = [
     "TunedXGBRegressor",
     "__version__",
     "compare",
+    "get_summary_schema",
     "make_cost_scorer",
     "summarize",
 ]
@@ -60,6 +62,7 @@ _HOMES = {
     "TunedXGBClassifier": "sklearn_autotune.boosting._tuned_xgboost",
     "TunedXGBRegressor": "sklearn_autotune.boosting._tuned_xgboost",
     "compare": "sklearn_autotune.analysis._comparison",
+    "get_summary_schema": "sklearn_autotune.analysis._summary_schema",
     "make_cost_scorer": "sklearn_autotune.statistics._cost_scorer",
     "summarize": "sklearn_autotune.analysis._summary",
 }

@@ -1,8 +1,74 @@
-"""Memory that a process has freed, and the system could have back."""
+"""Memory that the system could give to a process, and memory that a process could give back."""
 
 import ctypes
+import os
+from pathlib import Path
 
-__all__ = ["return_free_memory"]
+__all__ = ["read_available_memory", "return_free_memory"]
+
+ROOT = Path("/")
+
+# Where versions 1 and 2 of Linux's control groups, which containers and job schedulers use, keep their files: the
+# folder, and the files of the limit and of what is in use. The key is that of cached files, which can be dropped.
+CONTROL_GROUPS = (
+    ("sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ("sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"),
+)
+
+
+def read_available_memory() -> int | None:
+    """Return how many bytes this process may still take before the system runs out of memory, without swap.
+
+    Linux's estimate, the limits of control groups and that of the address space (``ulimit -v``) count. None on systems
+    that do not tell.
+    """
+    memory = _read_numbers(ROOT / "proc/meminfo")
+    if "MemAvailable" not in memory:
+        return None
+    found = [1024 * memory["MemAvailable"], *_read_group_limits(), *_read_address_space()]
+    return max(0, min(found))
+
+
+def _read_group_limits() -> list[int]:
+    """Return what is left in each control group of this process and in those that contain it."""
+    left = []
+    for line in _read_text(ROOT / "proc/self/cgroup").splitlines():
+        number, controllers, path = line.split(":", 2)
+        if number != "0" and "memory" not in controllers.split(","):
+            continue
+        start, limit, usage, cached = CONTROL_GROUPS[number == "0"]
+        # Inside a container, the path may be that of the host; then the container's own group is the topmost one.
+        for folder in [ROOT / start / path.lstrip("/"), *(ROOT / start / path.lstrip("/")).parents]:
+            max_bytes, in_use = _read_text(folder / limit).strip(), _read_text(folder / usage).strip()
+            if max_bytes.isdigit() and in_use.isdigit():
+                droppable = _read_numbers(folder / "memory.stat").get(cached, 0)
+                left.append(int(max_bytes) - int(in_use) + droppable)
+            if folder == ROOT / start:
+                break
+    return left
+
+
+def _read_address_space() -> list[int]:
+    import resource  # Windows has none
+
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft == resource.RLIM_INFINITY:
+        return []
+    n_pages = int(_read_text(Path("/proc/self/statm")).split()[0])
+    return [soft - n_pages * os.sysconf("SC_PAGE_SIZE")]
+
+
+def _read_numbers(path: Path) -> dict[str, int]:
+    """Return the names and numbers of a file with one pair a line."""
+    pairs = [line.replace(":", " ").split()[:2] for line in _read_text(path).splitlines()]
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def return_free_memory() -> None:

@@ -7,9 +7,11 @@ earlier versions, replacements that do nothing are defined here.
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from html import escape
 from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.metrics import (
@@ -42,6 +44,7 @@ from sklearn.utils.metadata_routing import _routing_enabled as is_routing_enable
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
 from sklearn.utils.validation import _check_method_params as take_metadata_rows
+from sklearn.utils.validation import _num_samples as count_rows
 from sklearn.utils.validation import has_fit_parameter
 
 try:  # moved in 1.7, and may move again
@@ -88,8 +91,10 @@ __all__ = [
     "VisualBlock",
     "accepts_sample_weight",
     "check_multimetric_scoring",
+    "count_rows",
     "describe_scorer",
     "find_weight_parameter",
+    "forget_requests",
     "get_passthrough_estimator",
     "get_scorers",
     "get_set_output",
@@ -266,7 +271,11 @@ class NotebookViewMixin:
         return ""
 
     def _html_repr(self) -> str:
-        return self._render_view() + str(estimator_html_repr(self))
+        try:
+            diagram = str(estimator_html_repr(self))
+        except Exception:  # scikit-learn reads all properties, and those of other libraries may raise any error
+            diagram = f"<pre>{escape(str(self))}</pre>"
+        return self._render_view() + diagram
 
 
 def set_params(estimator: Any, params: Mapping[str, Any]) -> None:
@@ -311,6 +320,38 @@ def find_weight_parameter(estimator: Any) -> str | None:
         inner = find_weight_parameter(last)
         return None if inner is None else f"{name}__{inner}"
     return None
+
+
+def forget_requests(estimator: Any) -> Any:
+    """Remove what ``set_fit_request`` and the like have set on an estimator and on all that are inside it; return it.
+
+    It has no effect on the predictions of a fitted model, and skops cannot write it.
+
+    Examples
+    --------
+    >>> from sklearn import clone, config_context
+    >>> from sklearn.linear_model import Ridge
+    >>> with config_context(enable_metadata_routing=True):
+    ...     model = Ridge().set_fit_request(sample_weight=True)
+    >>> [one.get_metadata_routing().fit.requests for one in (model, forget_requests(clone(model)))]
+    [{'sample_weight': True}, {'sample_weight': None}]
+    """
+    pending, seen = [estimator], set()
+    while pending:
+        one = pending.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, BaseEstimator):
+            vars(one).pop("_metadata_request", None)
+            pending += vars(one).values()
+        elif isinstance(one, list | tuple):
+            pending += one
+        elif isinstance(one, dict):
+            pending += one.values()
+        elif isinstance(one, np.ndarray) and one.dtype == object:
+            pending += one.ravel().tolist()
+    return estimator
 
 
 def limit_to_one_thread() -> AbstractContextManager[Any]:

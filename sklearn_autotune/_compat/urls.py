@@ -24,8 +24,9 @@ SECRET_NAME = r"[\w.\-]*(?:pass|pwd|secret|token|api_?key|access_?key|credential
 SECRET_SETTING = re.compile(rf"""(?i)([?&;]{SECRET_NAME}=)[^&;\s'"<#]+""")
 
 # The user and the password of a URL, also if the colon before "//" is missing. In a web address, the user name alone
-# may be a token.
-PASSWORD = re.compile(r"""(?i)\b([a-z][\w+.\-]*:?//[^:/?#@\s'"]*):([^@\s'"]+)@""")
+# may be a token. A scheme is short: without a limit, looking for one takes a time that grows with the square of a long
+# text.
+PASSWORD = re.compile(r"""(?i)\b([a-z][\w+.\-]{0,60}:?//[^:/?#@\s'"]*):([^@\s'"]+)@""")
 WEB_USER = re.compile(r"""(?i)\b(https?://)[^/?#@\s'"]+@""")
 
 
@@ -47,8 +48,9 @@ def redact_text(text: str) -> str:
     >>> redact_text("no answer from postgresql://me:pa55@host/db?sslpassword=x&sslmode=require, nor https://me:t0k@host")
     'no answer from postgresql://me:***@host/db?sslpassword=***&sslmode=require, nor https://***@host'
     """
-    text = WEB_USER.sub(rf"\1{HIDDEN}@", text)
-    text = PASSWORD.sub(rf"\1:{HIDDEN}@", text)
+    if "@" in text:
+        text = WEB_USER.sub(rf"\1{HIDDEN}@", text)
+        text = PASSWORD.sub(rf"\1:{HIDDEN}@", text)
     return SECRET_SETTING.sub(rf"\1{HIDDEN}", text)
 
 

@@ -39,6 +39,7 @@ from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.space._space import RawSpace, Space, read_space
 from sklearn_autotune.storage._study import draw_seed
 from sklearn_autotune.tables._checks import check_weighted_classes, require_target
+from sklearn_autotune.tables._memory import require_memory
 from sklearn_autotune.tables._table_data import TableData, read_table
 
 __all__ = ["BaseTunedBooster"]
@@ -48,6 +49,9 @@ MAX_ROUNDS = 5000
 # The number of folds if ``cv`` is None. With many rows, fewer folds give about the same information in half the time.
 N_FOLDS, FEW_FOLDS = 5, 3
 MANY_ROWS = 20_000
+
+# How many times the size of the table a search takes at least.
+N_TABLE_COPIES = 1.5
 
 
 class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
@@ -140,8 +144,8 @@ class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers and booleans. A DataFrame of pandas or polars may also hold dates, times of the day, strings and
-            categoricals. NaN and None are missing values.
+            Numbers and booleans. A DataFrame of pandas or polars, or a table of Arrow, may also hold dates, times of
+            the day, strings and categoricals. NaN and None are missing values.
         y : array-like of shape (n_samples,)
             Class labels of any type, or numbers.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -161,6 +165,8 @@ class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
         ValueError, TypeError
             Before any model is fitted, if a parameter, the space or the data is invalid. After the search, if no
             candidate has a score.
+        MemoryError
+            If boosting would take more memory than there is, before any model is fitted (on Linux).
         KeyboardInterrupt
             On Ctrl-C. After any exception during the search, the estimator has the results so far.
         ClusterLostError
@@ -216,6 +222,7 @@ class BaseTunedBooster(SharedParamsMixin, DefaultScoreMixin, BaseSearch):
     def _read_data(self, X: Any, y: Any, metadata: Mapping[str, Any]) -> TableData:
         """Encode the table, check the target and the metadata, and set the attributes that describe the table."""
         require_target(self, y)
+        require_memory(X, N_TABLE_COPIES, n_jobs=1)  # boosters that are trained at a time share the rows
         self._reader = EncodingTransformer(self._get_library_params().get("missing", np.nan))
         data = read_table(self._reader, X, y, metadata, is_classification=is_classifier(self), cv=self.cv)
         data.describe_columns_on(self)

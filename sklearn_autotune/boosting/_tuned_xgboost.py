@@ -188,6 +188,15 @@ _NOTES = """Notes
     depend on the other folds, because each booster is trained in its own thread."""
 
 
+# By how objectives begin that are for other targets: what there is for these.
+OTHER_OBJECTIVES = {
+    "rank:": "each row alone: its folds and scores know no queries. For ranking, take OptunaSearchCV with XGBRanker, a "
+    "column 'qid' in X, and cv=GroupKFold() with groups=X['qid'] in fit.",
+    "survival:": "no times until an event: its folds and scores do not know which times are cut off. Take "
+    "OptunaSearchCV with an estimator of scikit-survival.",
+}
+
+
 def _fill_docstring(kind: type) -> type:
     """Insert the texts that both classes share into a class's docstring."""
     shared = {"{parameters}": _PARAMETERS, "{attributes}": _ATTRIBUTES, "{notes}": _NOTES}
@@ -274,6 +283,14 @@ class BaseTunedXGB(BaseTunedBooster):
         self.max_cat_to_onehot = max_cat_to_onehot
         self.max_cat_threshold = max_cat_threshold
         self.multi_strategy = multi_strategy
+
+    def _get_library_params(self) -> dict[str, Any]:
+        """Return the values of XGBoost's parameters, if the objective is one for classes or numbers."""
+        for kind, advice in OTHER_OBJECTIVES.items():
+            if isinstance(self.objective, str) and self.objective.startswith(kind):
+                name = type(self).__name__
+                raise ValueError(f"objective={self.objective!r} is not for {name}, which predicts {advice}")
+        return super()._get_library_params()
 
 
 @_fill_docstring

@@ -28,6 +28,7 @@ from sklearn_autotune.evaluation._fixed_predictions import (
     compute_root_mean_squared_error,
     make_class_probabilities,
     make_fixed_predictions,
+    score_predictions,
 )
 from sklearn_autotune.evaluation._rungs import RungEvaluation, RungFit, make_rung_evaluation
 from sklearn_autotune.evaluation._step_cache import StepCache
@@ -79,5 +80,6 @@ __all__ = [
     "make_rung_evaluation",
     "measure",
     "read_score",
+    "score_predictions",
     "select_score",
 ]

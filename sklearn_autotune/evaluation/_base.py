@@ -1,7 +1,7 @@
 """The records of one measurement: what a candidate is measured on, its progress, and its outcome."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ __all__ = [
     "explain_failure",
     "get_positions",
     "is_forward",
+    "label_before_scoring",
 ]
 
 OUT_OF_TIME = "the time limit was reached"
@@ -50,12 +51,25 @@ class Thresholds(Protocol):
         """Metadata for the choice of thresholds."""
         ...
 
+    @property
+    def keeps_labels(self) -> bool:
+        """Whether the score that decides is one of labels, or of probabilities."""
+        ...
+
     def label_rows(self, estimator: Any, X: Any, y: Any, rows: np.ndarray, table: Any) -> Any:
         """Return a fitted classifier with other labels for the rows X, which are ``rows`` of the task's table."""
         ...
 
     def keep(self, labelled: Any, fold_number: int) -> np.ndarray:
         """Return what is kept of a fold's test rows, of what `label_rows` has returned."""
+        ...
+
+    def keep_probabilities(self, probabilities: np.ndarray, classes: np.ndarray, fold_number: int) -> np.ndarray:
+        """Return what is kept of a fold's test rows for `choose_final`, from the probabilities of both classes."""
+        ...
+
+    def take_rows(self, table: Any, rows: np.ndarray) -> "Thresholds":
+        """Return the same for a task that has some rows of the table, of which nothing is kept."""
         ...
 
     def read_predictions(self, kept: np.ndarray) -> np.ndarray:
@@ -114,6 +128,32 @@ class Task:
     subsamples: tuple[Fold, ...] = ()
     row_keeper: RowKeeper | str = "this kind of search keeps no test rows"
     thresholds: Thresholds | None = None
+
+
+def label_before_scoring(
+    task: Task, scorer: Callable[..., Any], rows: np.ndarray, labelled: list[Any] | None = None
+) -> Callable[..., Any]:
+    """Return a scorer that scores a fitted classifier with the labels that a task's thresholds give some rows.
+
+    Parameters
+    ----------
+    task : Task
+        With ``thresholds``.
+    scorer : callable
+    rows : ndarray
+        Where the scored rows are in the task's table.
+    labelled : list or None, default=None
+        The classifier with these labels is appended to it.
+    """
+
+    def score(estimator: Any, X: Any, y: Any, **params: Any) -> Any:
+        assert task.thresholds is not None
+        classifier = task.thresholds.label_rows(estimator, X, y, rows, task.X)
+        if labelled is not None:
+            labelled.append(classifier)
+        return scorer(classifier, X, y, **params)
+
+    return score
 
 
 def get_positions(rows: np.ndarray) -> np.ndarray:

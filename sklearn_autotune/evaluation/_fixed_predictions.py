@@ -2,11 +2,15 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
+from sklearn_autotune._compat.sklearn import take_metadata_rows, take_rows
+from sklearn_autotune.evaluation._base import Task, label_before_scoring
+from sklearn_autotune.evaluation._failures import Scored, call_scorer
 from sklearn_autotune.objectives._groups import BoundToRows
 
 __all__ = [
@@ -17,6 +21,7 @@ __all__ = [
     "compute_root_mean_squared_error",
     "make_class_probabilities",
     "make_fixed_predictions",
+    "score_predictions",
 ]
 
 
@@ -135,3 +140,40 @@ def make_fixed_predictions(
     if classes is None:
         return FixedPredictionsRegressor(rows, prediction, predict_rows)
     return FixedPredictionsClassifier(rows, prediction, predict_rows, classes)
+
+
+def score_predictions(
+    task: Task, prediction: np.ndarray, rows: np.ndarray, classes: np.ndarray | None, fold_number: int | None = None
+) -> Scored:
+    """Score predictions for some rows of a task with its scorer; if it is one of labels, with those of thresholds.
+
+    Parameters
+    ----------
+    task : Task
+        With one score.
+    prediction : ndarray
+        As of `make_fixed_predictions`.
+    rows : ndarray of int
+        Where the predicted rows are in the task's table.
+    classes : ndarray of shape (n_classes,) or None
+    fold_number : int or None, default=None
+        Of the fold whose test rows they are, to keep what is kept of them; None keeps nothing.
+    """
+    placeholder, y = np.zeros((len(rows), 1)), take_rows(task.y, rows)
+    params = take_metadata_rows(task.X, params=task.score_params, indices=rows)
+    error_score = "raise" if task.error_score == "raise" else float("nan")  # so that a failure is seen
+    args = make_fixed_predictions(placeholder, prediction, classes), placeholder, y
+    call = partial(call_scorer, args=args, params=params, error_score=error_score)
+    keeper, thresholds = task.row_keeper, task.thresholds
+    labelled: list[Any] = []
+    scorer = task.scorer
+    if thresholds is not None and thresholds.keeps_labels:
+        scorer = label_before_scoring(task, scorer, rows, labelled)
+    if fold_number is None or isinstance(keeper, str):
+        return call(scorer)
+    if thresholds is None or not thresholds.keeps_labels:
+        return keeper.score(fold_number, y, call, scorer)
+    scored = call(scorer)
+    if scored.failure is not None:
+        return scored
+    return Scored(scored.score, row_values=thresholds.keep(labelled[0], fold_number))

@@ -30,7 +30,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.sklearn import describe_scorer, get_passthrough_estimator
 
-__all__ = ["Metric", "describe_metric", "describe_scoring", "find_loss", "rewards_mean"]
+__all__ = ["Metric", "describe_metric", "describe_scoring", "find_loss", "name_own_score", "rewards_mean"]
 
 NEGATED = "neg_"
 
@@ -52,6 +52,18 @@ OWN_SCORES: dict[object, str] = {
     for kind in kinds
 }
 
+# The same for classes of other libraries, by the names of the methods, since the library may not be installed.
+OWN_SCORES_BY_NAME = {
+    "sksurv.base.SurvivalAnalysisMixin.score": "concordance_index_censored",
+    "sksurv.linear_model.aft.IPCRidge.score": "concordance_index_censored",
+}
+
+# Estimators of scikit-survival that wrap another one and replace its score.
+OWN_SCORES_BY_CLASS = {
+    "sksurv.metrics.as_concordance_index_ipcw_scorer": "concordance_index_ipcw",
+    "sksurv.metrics.as_cumulative_dynamic_auc_scorer": "cumulative_dynamic_auc",
+    "sksurv.metrics.as_integrated_brier_score_scorer": "neg_integrated_brier_score",
+}
 
 # What a model of a regression should minimise in training, by the metric of its score. Other metrics are taken
 # for the squared error, which is least where the mean is predicted.
@@ -239,7 +251,7 @@ def describe_metric(scorer: object, name: str | None = None) -> Metric:
         return Metric(NEGATED + name if is_loss and not name.startswith(NEGATED) else name)
     estimator = get_passthrough_estimator(scorer)
     if estimator is not None:
-        return Metric(_name_own_score(estimator))
+        return Metric(name_own_score(estimator))
     if made is None:
         return Metric(_get_function_name(scorer))
     known = _name_scikit_learns_scorers().get(_make_key(made))
@@ -271,11 +283,28 @@ def describe_scoring(scoring: object, scorer: object, name: str | None = None) -
     return describe_metric(scorer) if name is None else Metric(name)
 
 
-def _name_own_score(estimator: Any) -> str:
-    """Return the name of the metric that ``estimator.score`` computes, if scikit-learn defines that method."""
+def name_own_score(estimator: Any) -> str:
+    """Return the name of the metric that ``estimator.score`` computes; "score" if it is not known.
+
+    Known are the methods that scikit-learn and scikit-survival define.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.neighbors import KernelDensity
+    >>> name_own_score(Ridge()), name_own_score(KernelDensity())
+    ('r2', 'score')
+    """
     while isinstance(estimator, Pipeline):
         estimator = estimator.steps[-1][1]
-    return OWN_SCORES.get(getattr(type(estimator), "score", None), "score")
+    kind = type(estimator)
+    method = getattr(kind, "score", None)
+    known = OWN_SCORES.get(method) or OWN_SCORES_BY_CLASS.get(_get_full_name(kind))
+    return known or OWN_SCORES_BY_NAME.get(_get_full_name(method), Metric().name)
+
+
+def _get_full_name(thing: object) -> str:
+    return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', '')}"
 
 
 def _get_function_name(function: object) -> str:

@@ -23,7 +23,15 @@ from sklearn_autotune._compat.sklearn import (
     take_metadata_rows,
     take_rows,
 )
-from sklearn_autotune.evaluation._base import Fold, FoldScore, Progress, Rung, SubsampleScore, Task, Thresholds
+from sklearn_autotune.evaluation._base import (
+    Fold,
+    FoldScore,
+    Progress,
+    Rung,
+    SubsampleScore,
+    Task,
+    label_before_scoring,
+)
 from sklearn_autotune.evaluation._failures import Failure, Scored, attempt, call_scorer, require_scores
 from sklearn_autotune.evaluation._step_cache import StepCache
 from sklearn_autotune.evaluation._work import DEFAULT_NUMBER, Evaluation, WorkItem
@@ -183,7 +191,7 @@ class WholeFolds:
         failed = self.make_failed_score()
         scorer = task.scorer if scorer is None else scorer
         if task.thresholds is not None:
-            scorer = partial(self._score_labelled, task.thresholds, scorer, rows, labelled)
+            scorer = label_before_scoring(task, scorer, rows, labelled)
         scored = call_scorer(
             scorer, args, params, error_score=task.error_score, metric=task.metric, failed_score=failed
         )
@@ -203,23 +211,6 @@ class WholeFolds:
             return self.score(estimator, X, y, fold.test)
         call = partial(self.score, estimator, X, y, fold.test)
         return keeper.score(fold.number, y, call, self.task.scorer, self.task.metric)
-
-    def _score_labelled(
-        self,
-        thresholds: Thresholds,
-        scorer: Any,
-        rows: Any,
-        labelled: list[Any] | None,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        **params: Any,
-    ) -> Any:
-        """Score a fitted estimator with the labels that thresholds give."""
-        estimator = thresholds.label_rows(estimator, X, y, rows, self.task.X)
-        if labelled is not None:
-            labelled.append(estimator)
-        return scorer(estimator, X, y, **params)
 
     def make_failed_score(self) -> Any:
         """Return the score that is recorded for a fold that could not be scored."""

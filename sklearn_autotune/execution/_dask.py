@@ -109,7 +109,7 @@ def find_dask_client(executor: object) -> DaskClient | None:
 def connect(address: str) -> DaskClient:
     """Connect to a scheduler, also while other clients of it cancel their work.
 
-    An address that cannot be read is a ValueError.
+    An address that cannot be read is a ValueError; one where no scheduler answers, a ConnectionError.
 
     A scheduler tells all its clients of a cancelled key. If that message leaves within the 2 ms in which the scheduler
     greets a new client, distributed 2026.8.0 raises an AssertionError without text in the new client
@@ -117,7 +117,7 @@ def connect(address: str) -> DaskClient:
     because the garbage collector may close it in any thread, which has ended in a timeout of 60 s.
     """
     distributed = import_optional("distributed", "executor=")
-    for _ in range(CONNECTION_ATTEMPTS - 1):
+    for _ in range(CONNECTION_ATTEMPTS):
         client: DaskClient = distributed.Client.__new__(distributed.Client)
         try:
             client.__init__(address, set_as_default=False)  # type: ignore[misc]
@@ -127,10 +127,16 @@ def connect(address: str) -> DaskClient:
             raise ValueError(
                 f"executor={address!r} is not the address of a Dask scheduler, such as 'tcp://host:8786': {error}."
             ) from error
+        except OSError as error:
+            client.close()
+            raise ConnectionError(
+                f"executor={address!r}: no Dask scheduler answers there ({error}). Start it, or leave executor at None."
+            ) from error
         else:
             return client
-    last: DaskClient = distributed.Client(address, set_as_default=False)
-    return last
+    raise ConnectionError(
+        f"executor={address!r}: distributed failed to connect {CONNECTION_ATTEMPTS} times. Try again."
+    )
 
 
 class DaskExecutor(SlotExecutor["_DaskSlot"]):

@@ -32,7 +32,15 @@ def run_script(code: str, name: str = "script") -> dict[str, Any]:
     return namespace
 
 
-def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | None, unseeded: Sequence[str]) -> None:
+def check_script(
+    code: str,
+    fitted: Estimator,
+    X: MatrixLike,
+    y: ArrayLike | None,
+    sample_weight: ArrayLike | None = None,
+    *,
+    unseeded: Sequence[str],
+) -> None:
     """Fit the model of a script, and compare its predictions with those of the exported model.
 
     Parameters
@@ -42,6 +50,8 @@ def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | Non
     X : array-like of shape (n_rows, n_columns)
         The rows on which ``fitted`` was fitted.
     y : array-like of shape (n_rows,) or None
+    sample_weight : array-like of shape (n_rows,), default=None
+        For a script whose ``fit`` takes weights.
     unseeded : sequence of str
         The names of estimators without a ``random_state``, for the message.
 
@@ -51,10 +61,11 @@ def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | Non
         If the predictions differ, or the script fails.
     """
     name = type(fitted).__name__
+    weights = [] if sample_weight is None else [sample_weight]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the fit of the exported model has already shown them
-            again = run_script(code)["fit"](X, y)
+            again = run_script(code)["fit"](X, y, *weights)
     except Exception as error:
         raise ValueError(
             f"The script for this {name} cannot be fitted on the rows of check: {type(error).__name__}: {error}. Pass "
@@ -63,7 +74,8 @@ def check_script(code: str, fitted: Estimator, X: MatrixLike, y: ArrayLike | Non
     difference = find_difference(fitted, again, X)
     if difference is None:
         return
-    reasons = ["check has other rows than fit", "sample weights or other metadata were passed to fit"]
+    metadata = "metadata" if weights else "sample weights or other metadata"
+    reasons = ["check has other rows than fit", f"{metadata} were passed to fit"]
     if unseeded:
         reasons.append(f"there is no random_state in {', '.join(dict.fromkeys(unseeded))}")
     raise ValueError(

@@ -48,6 +48,13 @@ _ADVICE = (
 class ExpressionWriter:
     """Writes values as expressions, and collects the imports and definitions that they need.
 
+    Parameters
+    ----------
+    is_checked : bool, default=False
+        Whether the predictions of what is written will be compared with those of the fitted estimator.
+    is_weighted : bool, default=False
+        Whether the script has to take the weights of rows.
+
     Attributes
     ----------
     imports : set of str
@@ -57,6 +64,8 @@ class ExpressionWriter:
         Names of estimators and splitters whose ``random_state`` is None.
     """
 
+    is_checked: bool = False
+    is_weighted: bool = False
     imports: set[str] = field(default_factory=set)
     sources: SourceCollector = field(default_factory=SourceCollector)
     unseeded: list[str] = field(default_factory=list)

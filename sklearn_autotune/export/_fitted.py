@@ -90,7 +90,8 @@ class EstimatorWriter(ExpressionWriter):
             )
         if isinstance(search, AutoModelSelector):
             name, params = make_blend_params(search, self, where)
-            return self.write_call(getattr(_script_ensemble, name), params, where)
+            blend = self.write_call(getattr(_script_ensemble, name), params, where)
+            return blend if "threshold_" not in vars(search) else self._write_threshold(search, blend, where)
         if isinstance(search, TunedXGBClassifier | TunedXGBRegressor):
             return self._write_booster(search, where)
         if get_n_epochs(search) is not None and where != type(search).__name__:
@@ -107,6 +108,11 @@ class EstimatorWriter(ExpressionWriter):
                 f"with a threshold. {STORE_THE_MODEL}"
             )
         model = self.write_fitted(best.estimator_.estimator, where)  # that of a FrozenEstimator
+        return self._write_threshold(search, model, where)
+
+    def _write_threshold(self, search: Any, model: Expression | str, where: str) -> Expression | str:
+        """Write the classifier that predicts with the threshold of a search, around its model."""
+        best = search.best_estimator_
         positive = {} if best.pos_label is None else {"pos_label": best.pos_label}
         params = {"estimator": model, "threshold": best.threshold} | positive
         return self.write_call(FixedThresholdClassifier, params, where)

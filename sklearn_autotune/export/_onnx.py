@@ -1,5 +1,6 @@
 """Tell skl2onnx how the searches are converted to ONNX: as the models that they predict with."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,21 @@ __all__ = ["register_onnx_converters"]
 
 PURPOSE = "Conversion to ONNX"
 STORE_THE_MODEL = "Store the model itself instead: joblib.dump(search.deployed_model(), 'model.joblib')."
+
+# Objectives whose models onnxmltools converts to equal predictions. For others it leaves out the function that makes
+# a prediction of a sum of leaves. Measured with onnxmltools 1.16 and XGBoost 3.2; the tests measure it again.
+CLASSIFIER_OBJECTIVES = "binary:logistic", "binary:hinge", "multi:softprob"
+REGRESSOR_OBJECTIVES = (
+    "reg:squarederror",
+    "reg:squaredlogerror",
+    "reg:pseudohubererror",
+    "reg:absoluteerror",
+    "reg:quantileerror",
+    "reg:gamma",
+    "reg:tweedie",
+    "count:poisson",
+    "binary:logitraw",
+)
 
 CLASSIFIER_OPTIONS = {"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [True, False]}
 
@@ -46,6 +62,9 @@ def register_onnx_converters() -> None:
       label;
     - `TunedXGBClassifier` and `TunedXGBRegressor` that were fitted on categories, dates, strings or a sparse matrix, or
       with a value for ``missing``, or while onnxmltools is not installed;
+    - XGBoost, also as a winner, where onnxmltools would write a model with other predictions: classification with
+      ``num_parallel_tree`` above 1, several targets, the boosters ``dart`` and ``gblinear``, and objectives such as
+      ``reg:logistic``, ``multi:softmax`` and ``survival:cox``;
     - `AutoModelSelector`, whose models read raw tables and are averaged by classes of this package.
 
     What skl2onnx cannot convert as ``best_estimator_``, it cannot convert inside a search either. onnxmltools writes
@@ -171,7 +190,7 @@ def _add_node(scope: Any, container: Any, kind: str, inputs: Sequence[str], outp
 def _register_xgboost(skl2onnx: Any, shapes: Any) -> None:
     """Register the converters that onnxmltools has for XGBoost, if both are installed."""
     try:
-        convert = _import("onnxmltools.convert.xgboost.operator_converters.XGBoost").convert_xgboost
+        _import_converter()
         from xgboost import XGBClassifier, XGBRegressor
     except ImportError:
         return
@@ -182,7 +201,39 @@ def _register_xgboost(skl2onnx: Any, shapes: Any) -> None:
         try:
             skl2onnx.get_model_alias(model)
         except RuntimeError:  # it is not registered
-            skl2onnx.update_registered_converter(model, f"XGBoost{model.__name__}", infer, convert, options=options)
+            skl2onnx.update_registered_converter(
+                model, f"XGBoost{model.__name__}", infer, _convert_xgboost, options=options
+            )
+
+
+def _import_converter() -> Any:
+    return _import("onnxmltools.convert.xgboost.operator_converters.XGBoost").convert_xgboost
+
+
+def _convert_xgboost(scope: Any, operator: Any, container: Any) -> None:
+    _refuse_other_predictions(operator.raw_operator)
+    _import_converter()(scope, operator, container)
+
+
+def _refuse_other_predictions(model: Any) -> None:
+    """Raise ValueError if onnxmltools would write a model that predicts something else, or none."""
+    learner = json.loads(model.get_booster().save_config())["learner"]
+    objective, n_targets = learner["objective"]["name"], int(learner["learner_model_param"]["num_target"])
+    objectives = CLASSIFIER_OBJECTIVES if is_classifier(model) else REGRESSOR_OBJECTIVES
+    if learner["gradient_booster"]["name"] != "gbtree":
+        reason = f"booster={learner['gradient_booster']['name']!r}"
+    elif n_targets > 1:
+        reason = f"{n_targets} targets"
+    elif is_classifier(model) and (model.num_parallel_tree or 1) > 1:
+        reason = f"num_parallel_tree={model.num_parallel_tree} for classes"
+    elif not callable(model.objective) and objective not in objectives:
+        reason = f"objective={objective!r}"
+    else:
+        return
+    raise ValueError(
+        f"This {type(model).__name__} cannot be converted to ONNX: it has {reason}, for which onnxmltools writes a "
+        "model with other predictions, or none. Store XGBoost's own file: best_estimator_.save_model('model.ubj')."
+    )
 
 
 def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
@@ -196,6 +247,7 @@ def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
             f"This {type(search).__name__} cannot be converted to ONNX, because it was fitted on a table with "
             f"categories, dates, strings or sparse columns, which it encodes itself. {STORE_THE_MODEL}"
         )
+    _refuse_other_predictions(winner)
     types = _import("skl2onnx.common.data_types")
     rows = scope.declare_local_variable("rows", types.FloatTensorType(operator.inputs[0].type.shape))
     _add_cast(scope, container, operator.inputs[0], rows)  # XGBoost reads numbers as 32-bit floats too

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.model_selection import FixedThresholdClassifier, KFold, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_autotune._compat.sklearn import GroupsConsumerMixin
+from sklearn_autotune._compat.sklearn import GroupsConsumerMixin, find_weight_parameter
 from sklearn_autotune.boosting._early_stopping import clone_as_fitted, has_early_stopping
 from sklearn_autotune.export._expressions import ExpressionWriter
 from sklearn_autotune.export._script_ensemble import CrossFitModel, SecondLayerModel
@@ -45,9 +45,16 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
     Raises
     ------
     ValueError
-        If the ensemble contains models of single folds, and the folds cannot be drawn again.
+        If the ensemble contains models of single folds, and the folds cannot be drawn again; or if rows are divided by
+        groups or time, and the script is not checked.
     """
-    reader, ensemble = selector.best_estimator_[0], selector.best_estimator_[-1]
+    if selector.inner_folds_ != "random" and not writer.is_checked:
+        raise ValueError(
+            f"{where} was fitted with {selector.inner_folds_}. The folds keep to them, and so do statistics of the "
+            "target, texts and early stopping inside training rows; a script divides rows at random. Pass "
+            "check=(X, y): the script is fitted once, and returned if it predicts the same. Or store the selector."
+        )
+    reader, ensemble = _get_unlabelled_model(selector)
     second_layer = getattr(ensemble, "final_estimator_", None)
     second_layer = None if second_layer is None else second_layer.estimator
     weights = ensemble.weights if second_layer is None else second_layer.base_weights
@@ -70,6 +77,12 @@ def make_blend_params(selector: AutoModelSelector, writer: ExpressionWriter, whe
         if selector.timeout is not None and selector.n_rows_searched_ >= MIN_ROWS:  # perhaps a sample of all
             params |= {"n_rows": selector.n_rows_searched_, "seed": seed}
     return "BlendedClassifier" if is_classifier(selector) else "BlendedRegressor", params
+
+
+def _get_unlabelled_model(selector: AutoModelSelector) -> Pipeline:
+    """Return the final model of a selector without its threshold."""
+    model = selector.best_estimator_
+    return model.estimator_.estimator if isinstance(model, FixedThresholdClassifier) else model
 
 
 def _write_first_layer_model(
@@ -96,6 +109,7 @@ def _write_first_layer_model(
     fit_params = _find_fit_params(member.models[0], reader)
     if fit_params:
         params["fit_params"] = fit_params
+    params |= _find_weight_name(models[0], writer)
     return writer.write_call(CrossFitModel, params, where)
 
 
@@ -122,7 +136,14 @@ def _write_second_layer_model(
     params = {"model": _clone_with_used_rounds(member.models[0]), "weight": float(weight), "passthrough": passthrough}
     if getattr(member, "temperature", 1.0) != 1.0:
         params["temperature"] = member.temperature
+    params |= _find_weight_name(params["model"], writer)
     return writer.write_call(SecondLayerModel, params, where)
+
+
+def _find_weight_name(model: Any, writer: ExpressionWriter) -> dict[str, Any]:
+    """Return the parameter of a model's ``fit`` that takes weights, if the script takes weights and the model too."""
+    name = find_weight_parameter(model) if writer.is_weighted else None
+    return {} if name is None else {"weight_name": name}
 
 
 def _make_list(nodes: Iterable[Expression]) -> Expression:

@@ -18,8 +18,8 @@ def _make_space(shape: Shape) -> Branch:
     if SMOOTHNESS in shape.params:
         # Besides the noise that the kernel learns. It keeps the process from passing through every row.
         return {SMOOTHNESS: [0.5, 1.5, 2.5], "alpha": FloatDistribution(1e-6, 0.1, log=True)}
-    # A user's kernel stays, and the estimator's own one is not optimised. Where the target is normalised, alpha is the
-    # share of the variance that is noise.
+    # A user's kernel stays. The estimator's own one is not optimised before scikit-learn 1.9. Where the target is
+    # normalised, alpha is the share of the variance that is noise.
     return {"alpha": FloatDistribution(1e-6, 1.0, log=True), "normalize_y": [True]}
 
 

@@ -219,12 +219,16 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
         how = f"its score is the mean over {self.n_splits_} folds" if has_score else "refit has chosen it"
         yield render_paragraphs([f"The winner is candidate {self.best_index_}; {how}."])
         yield render_parameters(self.best_params_)
-        reached = [f"{name} {value:.5g}" for name, value in getattr(self, "best_scores_", {}).items()]
-        if reached:
-            yield render_paragraphs([f"Objectives and limits: {', '.join(reached)}."])
+        yield from self._render_best_scores()
         gain = self._get_quick_gain()
         if gain is not None:
             yield render_paragraphs([describe_tuning_gain(gain, metric)])
+
+    def _render_best_scores(self) -> Iterator[str]:
+        """Return what the winner, or the final model of a selector, has of each objective and limit."""
+        reached = [f"{name} {value:.5g}" for name, value in getattr(self, "best_scores_", {}).items()]
+        if reached:
+            yield render_paragraphs([f"Objectives and limits: {', '.join(reached)}."])
 
     def _describe_candidates(self) -> Iterator[str]:
         """Return how the candidates ended, and what the first error was."""

@@ -11,9 +11,10 @@ from sklearn_autotune._compat.clock import PhaseTimer
 from sklearn_autotune.evaluation import Outcome
 from sklearn_autotune.execution import Executor, make_executor
 from sklearn_autotune.proposals._default_candidate import DefaultExecutor, DefaultMeasurement
-from sklearn_autotune.proposals._look_ahead import DEFAULT, PRUNER_LAG
+from sklearn_autotune.proposals._look_ahead import DEFAULT, MODEL_LAG, PRUNER_LAG
 from sklearn_autotune.proposals._warm_start import PortfolioProposer
 from sklearn_autotune.pruning import NoPruningTracker
+from sklearn_autotune.samplers._model_based import ModelBasedSampler
 from sklearn_autotune.search._replay import ReplayMismatchError
 from sklearn_autotune.search._routing import check_refit_names_score
 from sklearn_autotune.search._spec import SearchRun, SearchSpec, StudySpec
@@ -143,6 +144,8 @@ def _make_loop(
     propose = spec.restore_proposer(recorder.attributes) or spec.make_proposer()
     tracker = spec.pruning_rule.start(study, spec.results.metric)
     look_ahead = spec.look_ahead
+    if look_ahead == DEFAULT and isinstance(study.sampler, ModelBasedSampler):
+        look_ahead = MODEL_LAG
     if isinstance(propose, PortfolioProposer) and not propose.is_given_up:
         look_ahead = look_ahead.split_first()
     if spec.look_ahead == DEFAULT and not (tracker.decides_late or isinstance(tracker, NoPruningTracker)):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_autotune.evaluation._status import Status
+from sklearn_autotune.objectives._blend_table import BlendTable
 from sklearn_autotune.objectives._plan import ObjectivePlan
 from sklearn_autotune.search._result_tables import CVResults, Front, Trials
 from sklearn_autotune.search._results import mask_incomplete
@@ -17,7 +18,7 @@ from sklearn_autotune.statistics._front_rules import FrontRule, find_broken_limi
 from sklearn_autotune.statistics._refit_rules import RefitRule
 from sklearn_autotune.storage._outcomes import MEASURED_STATUSES
 
-__all__ = ["FrontMixin", "get_candidate_front", "get_front_rule", "get_objective_plan"]
+__all__ = ["FrontMixin", "get_blend_table", "get_front", "get_front_rule", "get_objective_plan"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class FrontMixin:
     best_score_: float
     best_estimator_: Any
     _front_rule: FrontRule | None
+    _blend_table: BlendTable
 
     def _get_metric_name(self) -> str | None:
         """Return the name of the score that ``best_score_`` is of, if there are several."""
@@ -98,9 +100,16 @@ class FrontMixin:
         return True
 
 
-def get_candidate_front(search: object) -> Front | None:
-    """Return the front of a search's candidates; None if it has one score, or its front is one of blends."""
-    return None if get_objective_plan(search) is None else getattr(search, "front_", None)
+def get_front(search: object) -> Front | None:
+    """Return the front of a search's candidates, or of a selector's blends; None if it has none."""
+    front = getattr(search, "front_", None)
+    return front if isinstance(front, Front) else None
+
+
+def get_blend_table(search: object) -> BlendTable | None:
+    """Return the blends that a fitted selector has compared; None of any other search."""
+    found = getattr(search, "_blend_table", None)
+    return found if isinstance(found, BlendTable) else None
 
 
 def get_objective_plan(search: object) -> ObjectivePlan | None:

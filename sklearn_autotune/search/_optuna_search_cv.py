@@ -52,7 +52,7 @@ from sklearn_autotune.search._setup import (
 from sklearn_autotune.search._spec import SearchRun
 from sklearn_autotune.space._space import RawSpace
 from sklearn_autotune.storage._outcomes import TrialRecord
-from sklearn_autotune.tables._checks import index_rows
+from sklearn_autotune.tables._checks import check_weight_length, index_rows
 
 __all__ = ["OptunaSearchCV"]
 
@@ -170,7 +170,8 @@ class OptunaSearchCV(
         Bytes of memory, of all workers together, for the output of a Pipeline's first steps on each fold. Candidates
         with equal first steps share it. 0 caches nothing. Scores are the same either way.
     patience : int, default=None
-        Stop after this many candidates in a row without a better mean score. None never stops.
+        Stop after this many candidates in a row without a better mean score; with several ``objectives``, without one
+        that enters the front. None never stops.
     target_score : float, default=None
         Stop once a candidate's mean score is at least this. None never stops.
     look_ahead : int or "auto", default="auto"
@@ -433,7 +434,7 @@ class OptunaSearchCV(
         aims = read_aims(self)
         scorer = resolve_aimed_scorer(self, aims)
         X, y = index_rows(self, X, y)
-        params = take_metadata_rows(X, params=params)
+        params = take_metadata_rows(X, params=check_weight_length(X, params))
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))
         task = make_task(

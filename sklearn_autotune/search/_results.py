@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.ma import MaskedArray
 from scipy.stats import rankdata
+from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune._compat.sklearn import report_fit_failures
 from sklearn_autotune._compat.types import Refit
@@ -213,7 +214,9 @@ def report_failures(records: Sequence[TrialRecord], results: Results, n_folds: i
         If scoring failed, or a mean score is not finite.
     """
     fits = _make_failure_report(records, n_folds)
-    if any(fit["fit_error"] is None for fit in fits):  # otherwise scikit-learn's function raises
+    if error_score == "raise":
+        _report_limits([fit["fit_error"] for fit in fits])
+    elif any(fit["fit_error"] is None for fit in fits):  # otherwise scikit-learn's function raises
         report_fit_failures(fits, error_score)
     folds = [fold for record in records for fold in record.outcome.folds]
     errors = [fold.error for fold in folds if fold.failure in (Failure.SCORE, Failure.OTHER_SCORE)]
@@ -402,6 +405,19 @@ def _iterate_folds(records: Sequence[TrialRecord], n_folds: int) -> Iterator[Fol
         folds = record.outcome.folds
         yield from folds
         yield from (None for _ in range(n_folds - len(folds)))
+
+
+def _report_limits(errors: Sequence[str | None]) -> None:
+    """Warn of candidates that a limit ended, or the death of a worker, which ``error_score="raise"`` does not raise."""
+    found = Counter(error for error in errors if error is not None)
+    if found:
+        details = "\n".join(f"{n} times: {error}" for error, n in found.items())
+        warnings.warn(
+            f"{found.total()} fits failed out of a total of {len(errors)}, without an exception that "
+            f"error_score='raise' could raise: their scores are nan. Details:\n{details}",
+            FitFailedWarning,
+            stacklevel=3,
+        )
 
 
 def _make_failure_report(records: Sequence[TrialRecord], n_folds: int) -> list[dict[str, Any]]:

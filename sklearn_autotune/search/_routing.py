@@ -136,6 +136,7 @@ def take_routed_rows(routed: Bunch, rows: np.ndarray) -> Bunch:
         estimator=Bunch(fit=take(routed.estimator.fit)),
         splitter=Bunch(split=take(routed.splitter.split)),
         scorer=Bunch(score=take(routed.scorer.score)),
+        threshold=Bunch(score=take(routed.threshold.score)),
     )
 
 

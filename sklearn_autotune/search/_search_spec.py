@@ -83,13 +83,14 @@ def make_search_spec(
     if task.thresholds is not None:
         scoring = (scoring, search.threshold, compute_digest(dict(task.thresholds.params)))
     deadline = None if search.timeout is None else start + search.timeout
+    n_objectives = 1 if aim.objectives is None else len(aim.objectives.objectives)
     n_final_fits = (1.25 if search.refit else 0.0) + (len(task.folds) if search.keep else 0)
     return SearchSpec(
         folds=task.folds,
         space=space,
         study=StudySpec(
             random_state=search.random_state,
-            make_sampler=partial(make_sampler, search.sampler, space),
+            make_sampler=partial(make_sampler, search.sampler, space, n_objectives=n_objectives),
             compute_fingerprint=partial(compute_fingerprint, task, space, scoring, search.estimator, resource),
             storage=search.storage,
             study_name=search.study_name,

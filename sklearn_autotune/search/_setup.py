@@ -2,10 +2,10 @@
 
 import logging
 import warnings
-from collections.abc import Collection, Mapping, Sequence, Sized
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
+from sklearn_autotune._compat.sklearn import count_rows
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
     FinalFit,
@@ -154,7 +155,7 @@ def choose_thresholds(task: Task, search: Any, routed: Bunch, plan: ObjectivePla
 
 def check_positions(fold: Fold, X: MatrixLike) -> None:
     """Raise ValueError unless a fold's rows are given by their positions, or by a mask."""
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(cast("Sized", X))
+    n_rows = count_rows(X)
     for name, rows in (("training", fold.train), ("test", fold.test)):
         if rows.dtype.kind == "b" and len(rows) == n_rows:
             continue
@@ -342,19 +343,18 @@ def read_aims(search: Any) -> ObjectivePlan | None:
             "True, the name of an objective, or a function."
         )
     if plan.limits and isinstance(search.sampler, CmaEsSampler):
-        raise ValueError("CmaEsSampler does not know limits. Use None (TPE), GPSampler or ForestSampler.")
+        raise ValueError("CmaEsSampler does not know limits. Use None, GPSampler, ForestSampler or HypervolumeSampler.")
     if len(plan.objectives) < 2:
         return plan
-    stopping = [name for name in ("patience", "target_score") if getattr(search, name) is not None]
-    if stopping:
+    if search.target_score is not None:
         raise ValueError(
-            f"{stopping[0]} stops a search by its best score, and cannot be used with several objectives. Give "
-            "n_trials or timeout."
+            f"target_score={search.target_score!r} stops a search by its best score, and cannot be used with several "
+            "objectives. Give patience, n_trials or timeout."
         )
     if isinstance(search.sampler, SINGLE_OBJECTIVE_SAMPLERS):
         raise ValueError(
             f"{type(search.sampler).__name__} works for one objective only, but there are {len(plan.objectives)}. Use "
-            "None (TPE), NSGAIISampler, NSGAIIISampler, GPSampler or ForestSampler."
+            "None, HypervolumeSampler, TPESampler, NSGAIISampler, NSGAIIISampler, GPSampler or ForestSampler."
         )
     return plan
 

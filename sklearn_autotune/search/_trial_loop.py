@@ -436,7 +436,7 @@ class TrialLoop:
         """Pass an outcome to the budget, the pruning rule and the stopping rule."""
         self.budget.add_outcome(outcome)
         self.pruning_tracker.add_outcome(outcome)
-        self.stopping_rule.add_outcome(outcome, self.teller.get_score(outcome))
+        self.stopping_rule.add_outcome(outcome, self.teller.list_scores(outcome))
 
     # -- stopping ----------------------------------------------------------------------------------------------
 

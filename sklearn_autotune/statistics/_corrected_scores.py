@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -89,6 +89,7 @@ class CorrectedScoresMixin:
     best_score_: float
     _candidate_rows: CandidateRows | str
     _resampled_choice: ResampledChoice | None
+    _hidden_attributes: ClassVar[tuple[str, ...]] = ()  # in a notebook's view
 
     def __dir__(self) -> list[str]:
         """List the attributes that there are, as scikit-learn 1.9 does, but without computing any.
@@ -98,7 +99,8 @@ class CorrectedScoresMixin:
         is_known = not isinstance(vars(self).get("_candidate_rows"), CandidateRows) or "_resampled_choice" in vars(self)
         lazy = () if is_known else LAZY_NAMES
         names = [name for name in object.__dir__(self) if name in lazy or hasattr(self, name)]
-        return [name for name in names if name not in lazy] if _is_rendering.get() else names
+        hidden = {*lazy, *self._hidden_attributes}
+        return [name for name in names if name not in hidden] if _is_rendering.get() else names
 
     @property
     def corrected_score_(self) -> float:

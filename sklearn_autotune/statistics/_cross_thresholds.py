@@ -35,6 +35,7 @@ from sklearn_autotune.objectives._limits import Limit
 from sklearn_autotune.statistics._threshold_choice import (
     LabelLimit,
     ScoredLabels,
+    can_score_at_once,
     choose_threshold,
     label_by_other_rows,
 )
@@ -131,6 +132,16 @@ class CrossThresholds:
     keeps_labels: bool = True
     limits: Sequence[LabelLimit] = field(default=())
 
+    @property
+    def is_quick(self) -> bool:
+        """Whether all thresholds are scored at once, without a call of the metric for each."""
+        return can_score_at_once(self.metric, self.limits)
+
+    def take_rows(self, table: Any, rows: np.ndarray) -> "CrossThresholds":
+        """Return the same for a task that has some rows of the table, of which nothing is kept."""
+        given = {name: value for name, value in self.params.items() if value is not None}
+        return replace(self, params=take_metadata_rows(table, params=given, indices=rows), positions=())
+
     def label_rows(self, estimator: Any, X: Any, y: Any, rows: np.ndarray, table: Any) -> Any:
         """Return the classifier with the labels of some rows, each from a threshold that other rows have chosen.
 
@@ -178,8 +189,23 @@ class CrossThresholds:
         The label is 1 for positive, and 2 is added if the score is a decision value.
         """
         kind = 0 if labelled.scored.is_probability else 2
-        values = np.column_stack([labelled.scored.scores, (labelled.labels == self.classes[1]) + kind])
-        positions = self.positions[fold_number]
+        return self._take_kept(labelled.scored.scores, (labelled.labels == self.classes[1]) + kind, fold_number)
+
+    def keep_probabilities(self, probabilities: np.ndarray, classes: np.ndarray, fold_number: int) -> np.ndarray:
+        """Return what `keep` does, for `choose_final`: without labels, which take long with functions of the user.
+
+        Parameters
+        ----------
+        probabilities : ndarray of shape (n_rows, 2)
+        classes : ndarray of shape (2,)
+            Of its columns.
+        fold_number : int
+        """
+        scores = probabilities[:, np.flatnonzero(classes == self.classes[1])[0]]
+        return self._take_kept(scores, np.zeros(len(scores)), fold_number)
+
+    def _take_kept(self, scores: np.ndarray, kinds: np.ndarray, fold_number: int) -> np.ndarray:
+        values, positions = np.column_stack([scores, kinds]), self.positions[fold_number]
         return (values if positions is None else values[positions]).astype(np.float32)
 
     def read_predictions(self, kept: np.ndarray) -> np.ndarray:
@@ -249,6 +275,7 @@ def add_thresholds(
     estimator: Estimator,
     scoring: Any = None,
     limits: Sequence[Limit] = (),
+    limited: Mapping[str, Any] | None = None,
 ) -> Task:
     """Have candidates labelled by thresholds.
 
@@ -264,6 +291,8 @@ def add_thresholds(
         As of `OptunaSearchCV`.
     limits : sequence of Limit, default=()
         Those on scores of labels are kept by the thresholds, where the rows that choose them allow it.
+    limited : mapping of str to callable, default=None
+        The scorers that are limited, by the keys of the limits. None is those of the task.
 
     Raises
     ------
@@ -302,7 +331,7 @@ def add_thresholds(
         classes if positive == classes[1] else classes[::-1],
         params,
         draw_kept_rows(sizes),
-        limits=tuple(_read_limits(get_scorers(task.scorer), limits)),
+        limits=tuple(_read_limits(get_scorers(task.scorer) if limited is None else limited, limits)),
     )
     return _adjust_row_keeper(task, thresholds, positive)
 
@@ -331,11 +360,12 @@ def _adjust_row_keeper(task: Task, thresholds: CrossThresholds, positive: Any) -
     described = describe_scorer(scorer)
     if described is None or described[2]["response_method"] == "predict":
         return task
+    task = replace(task, thresholds=replace(thresholds, keeps_labels=False))
     function, _, settings = _read_function(scorer)
     is_kept = is_rank_scorer(scorer) or described[2]["response_method"] == "predict_proba"
     if not is_kept or _find_positive(function, settings, np.unique(np.asarray(task.y))) != positive:
         return replace(task, row_keeper=f"threshold keeps other scores than those that {scorer!r} needs")
-    return replace(task, thresholds=replace(thresholds, keeps_labels=False))
+    return task
 
 
 def _read_function(scorer: Any) -> tuple[Any, int, Mapping[str, Any]]:

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn_autotune.evaluation._row_values import RowMetric
 from sklearn_autotune.statistics._confusion_scores import can_score_confusions, score_confusion_matrices
 
-__all__ = ["LabelLimit", "ScoredLabels", "choose_threshold", "label_by_other_rows"]
+__all__ = ["LabelLimit", "ScoredLabels", "can_score_at_once", "choose_threshold", "label_by_other_rows"]
 
 MAX_CALLS = 50  # of a metric that is no function of the confusion matrix
 N_PARTS = 5
@@ -95,9 +95,8 @@ def choose_threshold(rows: ScoredLabels, metric: RowMetric, limits: Sequence[Lab
     if not len(rows.scores):
         return rows.default
     gaps = _Gaps(rows)
-    is_fast = all(can_score_confusions(one.function, one.settings) for one in (metric, *(limit[0] for limit in limits)))
     chosen = np.arange(len(gaps.values) + 1)
-    if not (is_fast and rows.params.keys() <= {"sample_weight"}):
+    if not (can_score_at_once(metric, limits) and rows.params.keys() <= {"sample_weight"}):
         chosen = gaps.select(MAX_CALLS)
     goodness = gaps.score(metric, chosen, rows.params)
     if limits:
@@ -106,6 +105,11 @@ def choose_threshold(rows: ScoredLabels, metric: RowMetric, limits: Sequence[Lab
         goodness = np.where(violation <= violation.min() + TOLERANCE, goodness, -np.inf)
     is_best = goodness >= goodness.max() - TOLERANCE * max(1.0, abs(goodness.max()))
     return rows.default if is_best.all() else gaps.find_middle(chosen, is_best)
+
+
+def can_score_at_once(metric: RowMetric, limits: Sequence[LabelLimit] = ()) -> bool:
+    """Whether all thresholds are scored at once, without a call of the metric for each."""
+    return all(can_score_confusions(one.function, one.settings) for one in (metric, *(limit[0] for limit in limits)))
 
 
 def label_by_other_rows(rows: ScoredLabels, metric: RowMetric, limits: Sequence[LabelLimit] = ()) -> np.ndarray:

@@ -38,6 +38,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune._compat.boosters._scikit_learn import WARM_START_PARAMS
 from sklearn_autotune.evaluation._continued_fits import LibraryFit, fit_epochs, start_continued_fit
 from sklearn_autotune.evaluation._resource import ResourceLocation, locate_resource
+from tests.threads import started_threads
 from tests.toys import PassingClassifier, RowRecorder, read_log
 
 AMOUNTS = (2, 5, 12)
@@ -105,6 +106,7 @@ CONTINUED = [
 ]
 
 
+@pytest.mark.few_by_day(16)
 @pytest.mark.filterwarnings("ignore:When fitting BaggingClassifier with sample_weight")
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("estimator", CONTINUED, ids=repr)
@@ -209,21 +211,21 @@ def test_a_booster_in_a_setting_not_known_to_be_exact_is_fitted_afresh():
 def test_a_booster_closed_on_its_way_leaves_no_thread():
     estimator = xgboost.XGBClassifier()
     location = locate_resource(estimator, "iterations")
-    before = threading.active_count()
+    before = threading.enumerate()
 
     fits = [start_continued_fit(clone(estimator), location, 50, classes(), {}) for _ in range(3)]
     fits[0].continue_to(2)
     fits[1].continue_to(50)
-    assert threading.active_count() > before
+    assert started_threads(before)
     for continued_fit in fits:
         continued_fit.close()
 
-    assert threading.active_count() == before
+    assert started_threads(before) == []
 
 
 def test_a_booster_that_fails_says_so_and_leaves_no_thread():
     X, y = classes()
-    before = threading.active_count()
+    before = threading.enumerate()
     continued_fit = start_continued_fit(
         xgboost.XGBClassifier(), ResourceLocation((), "n_estimators"), 50, (X, y[:10]), {}
     )
@@ -232,7 +234,7 @@ def test_a_booster_that_fails_says_so_and_leaves_no_thread():
         continued_fit.continue_to(2)
     continued_fit.close()
 
-    assert threading.active_count() == before
+    assert started_threads(before) == []
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
-from sklearn.linear_model import LinearRegression
-from sklearn.metrics import average_precision_score, get_scorer, log_loss, make_scorer, root_mean_squared_error
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import (
+    accuracy_score,
+    average_precision_score,
+    f1_score,
+    get_scorer,
+    log_loss,
+    make_scorer,
+    root_mean_squared_error,
+)
 from sklearn.naive_bayes import GaussianNB
 
-from sklearn_autotune.evaluation import make_fixed_predictions
+from sklearn_autotune.evaluation import Failure, Fold, Task, make_fixed_predictions, score_predictions
 from sklearn_autotune.evaluation._fixed_predictions import (
     FixedPredictionsClassifier,
     FixedPredictionsRegressor,
@@ -15,6 +23,8 @@ from sklearn_autotune.evaluation._fixed_predictions import (
     compute_root_mean_squared_error,
     make_class_probabilities,
 )
+from sklearn_autotune.evaluation._row_values import RowKeeper, RowMetric
+from sklearn_autotune.statistics._cross_thresholds import add_thresholds
 
 RANDOM = np.random.RandomState(0)
 CODES = np.arange(60) % 3
@@ -122,3 +132,43 @@ def test_other_rows_are_refused_unless_they_can_be_predicted():
     with pytest.raises(ValueError, match="rows other than those"):
         make_fixed_predictions(rows, stored, None).predict(others)
     assert make_fixed_predictions(rows, stored, None, len).predict(others) == 3
+
+
+BINARY = CODES % 2
+ROWS = np.arange(10, 50)
+RARE = np.column_stack([1 - 0.2 * PROBABILITIES[ROWS, 0], 0.2 * PROBABILITIES[ROWS, 0]])
+
+
+def make_task(scorer, function, *, threshold=None):
+    keeper = RowKeeper(RowMetric(function, 1, {}), (None,))
+    task = Task(np.zeros((60, 1)), BINARY, (Fold(0, ROWS, ROWS),), scorer, {}, {}, np.nan, False, row_keeper=keeper)
+    return task if threshold is None else add_thresholds(task, threshold, {}, LogisticRegression(), scorer)
+
+
+def test_predictions_are_scored_for_some_rows_and_kept_for_a_fold():
+    task = make_task(get_scorer("accuracy"), accuracy_score)
+
+    scored = score_predictions(task, RARE, ROWS, np.array([0, 1]), 0)
+
+    assert scored.score == (BINARY[ROWS] == 0).mean()
+    np.testing.assert_array_equal(scored.row_values, np.zeros(40))
+    assert score_predictions(task, RARE, ROWS, np.array([0, 1])).row_values is None
+
+
+def test_a_score_of_labels_is_that_of_labels_by_thresholds():
+    task = make_task(get_scorer("f1"), f1_score, threshold=get_scorer("f1"))
+
+    scored = score_predictions(task, RARE, ROWS, np.array([0, 1]), 0)
+
+    kept = task.thresholds.read_predictions(scored.row_values)
+    assert scored.score == f1_score(BINARY[ROWS], kept) > f1_score(BINARY[ROWS], RARE[:, 1] > 0.5)
+    assert score_predictions(task, RARE, ROWS, np.array([0, 1]))[:2] == scored[:2]
+
+
+def test_a_threshold_that_cannot_be_chosen_is_a_failure_of_the_score():
+    def fail(y, labels):
+        raise ValueError("no labels")
+
+    task = make_task(get_scorer("f1"), f1_score, threshold=make_scorer(fail))
+
+    assert score_predictions(task, RARE, ROWS, np.array([0, 1]), 0).failure == Failure.SCORE

@@ -192,6 +192,7 @@ def test_the_named_metric_settles_the_count():
     assert choose_rung(curve, "b") == 1
 
 
+@pytest.mark.few_by_day(6)
 @pytest.mark.parametrize(
     ("estimator", "params"),
     [

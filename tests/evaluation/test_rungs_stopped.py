@@ -22,6 +22,7 @@ from sklearn_autotune.evaluation._rungs import make_rung_evaluation
 from sklearn_autotune.execution._worker import Worker
 from sklearn_autotune.pruning import HalvingRule, OptunaPrunerRule
 from tests.rung_folds import X, whole_folds
+from tests.threads import started_threads
 from tests.toys import (
     FailingClassifier,
     PeakingClassifier,
@@ -64,17 +65,17 @@ def test_a_candidate_that_is_stopped_is_fitted_no_further(tmp_path, resource, st
 @pytest.mark.parametrize("is_picklable", [True, False])
 def test_a_booster_stopped_on_a_rung_leaves_no_thread(is_picklable):
     rungs = make_rung_evaluation(whole_folds(xgboost.XGBClassifier(random_state=0)), "iterations")
-    before = threading.active_count()
+    before = threading.enumerate()
 
     if is_picklable:
         assert measure(rungs, replace(work(), pruner_state=StopAt(1))).status == "pruned"
     else:
         worker = Worker(rungs)
         worker.start(replace(work(), pruner_state=StopAt(1, is_picklable=False)))
-        assert threading.active_count() == before + 3
+        assert len(started_threads(before)) == 3
         worker.steps.close()
 
-    assert threading.active_count() == before
+    assert started_threads(before) == []
 
 
 @pytest.mark.parametrize("failing", ["fit", "score"])
@@ -84,7 +85,7 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
         raise RuntimeError("the toy fails to score")
 
     params = {} if failing == "score" else {"max_depth": -1}
-    before = threading.active_count()
+    before = threading.enumerate()
     for error_score in (np.nan, "raise"):
         folds = whole_folds(xgboost.XGBClassifier(), scoring=scorer, error_score=error_score)
         rungs = make_rung_evaluation(folds, "iterations")
@@ -94,7 +95,7 @@ def test_a_booster_in_a_candidate_that_fails_leaves_no_thread(failing):
         else:
             assert measure(rungs, work(**params)).status == "failed"
 
-    assert threading.active_count() == before
+    assert started_threads(before) == []
 
 
 @pytest.mark.parametrize("resource", ["n_samples", "iterations"])

@@ -172,6 +172,7 @@ def measure_alone(name):
     return table(estimator, candidates, case_task(name))
 
 
+@pytest.mark.few_by_day(24)
 @pytest.mark.parametrize("limit", [2**30, 10_000], ids=["room", "little room"])
 @pytest.mark.parametrize("name", CASES)
 def test_no_score_shows_what_was_shared(name, limit):
@@ -196,6 +197,7 @@ def test_what_has_been_computed_is_found_again(name):
     assert 0 < before == step_cache.nbytes
 
 
+@pytest.mark.few_by_day(12)
 @pytest.mark.parametrize("name", [name for name in CASES if name not in ("target encoding", "gaps", "no pipeline")])
 def test_no_score_of_several_shows_what_was_shared(name):
     """Each is a reason to transform the test rows once more."""

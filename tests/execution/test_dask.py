@@ -2,6 +2,7 @@
 
 import asyncio
 
+import dask
 import distributed
 import distributed.diagnostics
 import joblib
@@ -150,6 +151,16 @@ def test_without_a_cluster_there_is_none_and_anything_else_is_refused(evaluation
         find_dask_client(object())
     with pytest.raises(ValueError, match="no Dask cluster"):
         DaskExecutor.from_request(ExecutionRequest(evaluation=evaluation))
+
+
+def test_an_address_where_no_scheduler_answers_is_named():
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(ConnectionError, match=r"executor='tcp://127.0.0.1:1': no Dask scheduler answers there"),
+    ):
+        find_dask_client("tcp://127.0.0.1:1")
+    with pytest.raises(ValueError, match="executor='127:x' is not the address of a Dask scheduler"):
+        find_dask_client("127:x")
 
 
 def test_the_users_client_stays_open_and_one_that_was_made_of_an_address_is_closed(client, make_executor):

@@ -15,6 +15,7 @@ from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.execution import _kept_workers
 from sklearn_autotune.execution._kept_workers import WorkerProcess, end_kept_workers
 from sklearn_autotune.execution._worker import release_process
+from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, HangingClassifier, ReportingClassifier, read_log, statuses, table, workers_of
 from tests.waiting import wait_until
 
@@ -47,7 +48,7 @@ def test_the_next_search_has_the_same_workers_and_the_same_results(tmp_path):
     assert table(first)["mean_test_score"] == table(second)["mean_test_score"] == table(alone)["mean_test_score"]
 
 
-@pytest.mark.slow
+@at_night
 def test_the_latest_workers_are_kept_if_there_are_too_many(tmp_path, monkeypatch):
     monkeypatch.setattr(_kept_workers, "cpu_count", lambda: 2)
     search_reporting(tmp_path / "two")  # with other environment variables than a single one
@@ -89,6 +90,7 @@ def test_a_worker_is_not_used_again_where_a_new_one_would_see_something_else(tmp
     process.kill()
 
 
+@at_night
 def test_a_worker_that_writes_elsewhere_is_not_used_again(capfd):
     search = OptunaSearchCV(CountingClassifier(), {"a": [1, 2]}, cv=2, n_jobs=2, refit=False)
     with capfd.disabled():
@@ -99,7 +101,7 @@ def test_a_worker_that_writes_elsewhere_is_not_used_again(capfd):
     assert capfd.readouterr().out.count(" END ") == 4
 
 
-@pytest.mark.slow
+@at_night
 def test_a_worker_that_imported_a_file_is_not_used_again_after_the_file_was_edited(tmp_path, monkeypatch):
     module = tmp_path / "written_by_the_user.py"
     module.write_text("VALUE = 1\n")
@@ -122,6 +124,7 @@ def test_a_worker_that_imported_a_file_is_not_used_again_after_the_file_was_edit
     process.kill()
 
 
+@at_night
 def test_a_kept_worker_that_has_died_costs_nothing(tmp_path):
     search_reporting(tmp_path / "first")
     for pid in workers_of(os.getpid()):
@@ -173,6 +176,7 @@ def test_a_worker_with_a_memory_limit_is_not_kept():
     assert _kept_workers._kept == []
 
 
+@at_night
 def test_kept_workers_end_after_a_while(monkeypatch):
     monkeypatch.setattr(_kept_workers, "KEPT_SECONDS", 0.05)
     before = set(workers_of(os.getpid()))

@@ -19,6 +19,7 @@ from sklearn_autotune.evaluation import WorkItem
 from sklearn_autotune.exceptions import WorkerSetupError
 from sklearn_autotune.execution._kept_workers import end_kept_workers
 from sklearn_autotune.execution._processes import ProcessExecutor
+from tests.faults.nightly import at_night
 from tests.toys import (
     CountingClassifier,
     DyingClassifier,
@@ -97,7 +98,7 @@ def test_a_death_costs_one_candidate(data):
     assert search.best_params_ == {"a": 2}
 
 
-@pytest.mark.slow
+@at_night
 @quiet
 def test_a_worker_that_dies_while_it_waits_costs_nothing(data, tmp_path):
     """It has measured its candidate, and dies before it is given another."""
@@ -153,7 +154,9 @@ def test_if_every_candidate_kills_its_worker_one_error_says_so(data):
 
 @pytest.mark.filterwarnings("ignore:The time limit ended the search")
 @pytest.mark.slow
-@pytest.mark.parametrize("look_ahead", [4, 1], ids=["whole candidates", "parts"])
+@pytest.mark.parametrize(
+    "look_ahead", [pytest.param(4, id="whole candidates"), pytest.param(1, id="parts", marks=at_night)]
+)
 def test_candidates_that_hang_are_ended_when_time_is_up(tmp_path, data, left_behind, look_ahead):
     """Without that this test would not end. On a busy machine workers take a while to start: then it is tried again."""
     log = tmp_path / "log"
@@ -197,7 +200,7 @@ def test_no_process_and_no_file_is_left_behind(data, left_behind, mode):
     assert left_behind() == []
 
 
-@pytest.mark.slow
+@at_night
 def test_work_can_be_given_up_as_soon_as_it_is_begun(data, left_behind, monkeypatch):
     """The pool's own thread stumbled over the work it was about to send: a traceback on the user's screen."""
     failed_threads = []

@@ -19,6 +19,7 @@ from tqdm import TMonitor
 from sklearn_autotune import OptunaSearchCV, TunedXGBClassifier
 from sklearn_autotune._compat import clock
 from sklearn_autotune.progress import TrialProgress
+from tests.threads import started_threads
 from tests.toys import CountingClassifier, FailingClassifier, Interrupt, Terminal
 
 X, Y = np.column_stack([np.arange(20.0), np.ones(20)]), np.arange(20) % 2
@@ -89,7 +90,7 @@ def test_in_a_terminal_there_is_a_bar(caplog):
     assert re.match(r"100%\|.*\| 12/12 ", last)
     assert f"best score {fitted.best_score_:.5g} (candidate {fitted.best_index_})" in last
     assert last.endswith("\n")  # closed, so that the next line of the terminal is free
-    assert not [thread for thread in threading.enumerate() if isinstance(thread, TMonitor) and thread not in before]
+    assert not [thread for thread in started_threads(before) if isinstance(thread, TMonitor)]
     assert caplog.messages == []
 
 

@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_autotune import FoldRacing, OptunaSearchCV
 from sklearn_autotune.evaluation import Progress, Rung, average_scores
 from sklearn_autotune.pruning._halving import HalvingState, HalvingTracker
+from tests.faults.nightly import at_night
 from tests.toys import statuses, table
 
 BOOSTING = {"learning_rate": loguniform(1e-3, 1), "max_depth": [1, 2, 3, 4], "subsample": [0.5, 0.7, 1.0]}
@@ -118,7 +119,9 @@ def test_the_chosen_amount_stands_in_the_parameters_and_gives_the_scores_again(d
     np.testing.assert_array_equal(cross_validate(again, *data, cv=3, scoring="roc_auc")["test_score"], found)
 
 
-@pytest.mark.parametrize("params", [{"n_jobs": 2}, {"n_jobs": 6}], ids=["2 jobs", "6 jobs"])
+@pytest.mark.parametrize(
+    "params", [pytest.param({"n_jobs": 2}, id="2 jobs", marks=at_night), pytest.param({"n_jobs": 6}, id="6 jobs")]
+)
 def test_the_table_is_the_same_for_any_n_jobs(data, params):
     assert table(climb(**params).fit(*data)) == table(climb().fit(*data))
 
@@ -128,7 +131,7 @@ def test_the_table_is_the_same_for_any_n_jobs(data, params):
     [
         optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
         optuna.pruners.HyperbandPruner(min_resource=1, max_resource=27, reduction_factor=3),
-        optuna.pruners.MedianPruner(n_startup_trials=2),
+        pytest.param(optuna.pruners.MedianPruner(n_startup_trials=2), marks=at_night),
     ],
     ids=lambda pruner: type(pruner).__name__,
 )
@@ -180,6 +183,7 @@ def test_the_last_step_of_a_pipeline_is_trained_on(data):
     assert search.best_params_[name] == search.best_resource_ == len(search.best_estimator_[-1].estimators_)
 
 
+@pytest.mark.few_by_day(3)
 @pytest.mark.parametrize(
     "cv",
     [

@@ -164,3 +164,21 @@ def test_the_view_says_whether_tuning_helped(X_y):
     assert (
         "parameters you had" not in read_view(search.set_params(measure_default=False).fit(*X_y)._repr_html_()).texts()
     )
+
+
+class UnfinishedClassifier(NastyClassifier):
+    """Has an attribute that raises another error than AttributeError, as forests of scikit-survival do."""
+
+    @property
+    def feature_importances_(self):
+        raise NotImplementedError
+
+
+def test_an_estimator_that_scikit_learn_cannot_draw_is_shown_as_text(X_y):
+    search = OptunaSearchCV(UnfinishedClassifier(), {"text": ["<blink>"]}, cv=2).fit(*X_y)
+
+    page = read_view(search._repr_html_())
+
+    assert page.texts().startswith("OptunaSearchCV: accuracy ")
+    assert "UnfinishedClassifier" in page.texts()
+    assert "blink" not in [tag for tag, _ in page.tags]

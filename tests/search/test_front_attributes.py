@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import optuna
@@ -22,7 +23,9 @@ from sklearn_autotune.evaluation._status import Status
 from sklearn_autotune.exceptions import StudyMismatchError
 from sklearn_autotune.objectives._front import find_front, find_knee
 from sklearn_autotune.samplers import ForestSampler, RustTPESampler
+from sklearn_autotune.search._front_attributes import get_blend_table, get_front
 from sklearn_autotune.storage._outcomes import find_row, is_measured
+from tests.aimed_searches import search_front, search_limits, select_front
 from tests.toys import statuses
 
 X, y = load_breast_cancer(return_X_y=True)
@@ -353,13 +356,25 @@ def test_samplers_of_several_objectives_propose(make):
     assert len(search.front_["index"]) > 1
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_patience_ends_a_search_that_finds_nothing_more_for_its_front(n_jobs):
+    settings = {"n_trials": 60, "pruner": None, "sampler": optuna.samplers.RandomSampler(seed=0), "look_ahead": 2}
+    search = make_search(patience=8, n_jobs=n_jobs, **settings).fit(X, y)
+
+    results = dict(search.cv_results_)
+    values = np.column_stack([results["mean_test_neg_log_loss"], results["mean_test_neg_bytes"]])
+    entered = [not (values[:row] >= values[row]).all(axis=1).any() for row in range(len(values))]
+    assert len(values) < 60
+    assert not any(entered[-8:])
+    assert entered[-9]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"pruner": optuna.pruners.MedianPruner()}, "MedianPruner compares candidates by one score"),
         ({"resource": "n_samples"}, "resource='n_samples' compares"),
-        ({"patience": 3}, "patience stops a search"),
-        ({"target_score": 0.3}, "target_score stops a search"),
+        ({"target_score": 0.3}, "target_score=0.3 stops a search"),
         ({"sampler": optuna.samplers.CmaEsSampler()}, "CmaEsSampler works for one objective only"),
         ({"sampler": RustTPESampler()}, "RustTPESampler works for one objective only"),
         (
@@ -399,3 +414,12 @@ def test_a_threshold_keeps_to_limits_on_labels():
     assert limited.best_scores_["precision"] >= 0.97
     assert free.best_score_ > limited.best_score_
     assert limited.best_scores_["bytes"] <= 2300
+
+
+def test_a_front_is_one_of_candidates_or_of_blends_and_only_a_selector_has_blends():
+    assert get_front(search_front()) is search_front().front_
+    assert get_front(select_front()) is select_front().front_
+    assert get_front(search_limits()) is None
+    assert get_front(SimpleNamespace(front_={"score": [1.0]})) is None  # of another package
+    assert get_blend_table(search_front()) is None
+    assert get_blend_table(select_front()).best is not None

@@ -137,6 +137,7 @@ PRUNERS = {
 }
 
 
+@pytest.mark.few_by_day(4)
 @pytest.mark.parametrize("pruner", PRUNERS.values(), ids=PRUNERS)
 def test_every_pruner_prunes_and_gives_the_same_table_for_any_n_jobs(data, pruner):
     search = sleepy_search(pruner=pruner(), look_ahead=4, n_trials=30)

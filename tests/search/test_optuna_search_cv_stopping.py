@@ -26,7 +26,8 @@ def search(**params):
 def find_stopping_index(stopping_rule, *scores):
     """The index of the score at which the rule stops the search; None stands for a pruned candidate."""
     for index, score in enumerate(scores):
-        stopping_rule.add_outcome(Outcome("complete" if score is not None else "pruned"), score)
+        found = None if score is None else np.atleast_1d(score)
+        stopping_rule.add_outcome(Outcome("complete" if score is not None else "pruned"), found)
         if stopping_rule.is_met:
             return index
     return None
@@ -47,9 +48,24 @@ def test_patience_counts_candidates_without_a_better_score(scores, index):
     assert find_stopping_index(StoppingRule(patience=2), *scores) == index
 
 
+@pytest.mark.parametrize(
+    ("scores", "index"),
+    [
+        (((0.5, -9), (0.4, -9), (0.5, -10)), 2),
+        (((0.5, -9), (0.5, -9), (0.5, -9)), 2),
+        (((0.5, -9), (0.4, -8), (0.3, -7), (0.6, -20), (0.45, -8.5)), None),
+        (((0.5, -9), (0.4, -9), (0.6, -7), (0.5, -8), (0.55, -7)), 4),
+        (((np.nan, -1), (0.5, np.nan), (0.5, -9), (0.5, np.nan), None), 4),
+    ],
+    ids=["beaten", "equal", "each is on the front", "a better one beats all before", "a score that is missing"],
+)
+def test_patience_with_several_objectives_counts_candidates_that_do_not_enter_the_front(scores, index):
+    assert find_stopping_index(StoppingRule(patience=2), *scores) == index
+
+
 def test_only_measured_candidates_try_patience():
     stopping_rule = StoppingRule(patience=1)
-    stopping_rule.add_outcome(Outcome("complete"), 0.5)
+    stopping_rule.add_outcome(Outcome("complete"), [0.5])
     stopping_rule.add_outcome(Outcome("duplicate"), None)
     stopping_rule.add_outcome(Outcome("timeout"), None)
 
@@ -61,6 +77,7 @@ def test_a_target_is_reached_by_a_score_at_least_as_good():
     assert find_stopping_index(StoppingRule(target_score=0.5), 0.4, 0.49) is None
 
 
+@pytest.mark.few_by_day(2)
 @pytest.mark.parametrize("params", [{"patience": 5}, {"target_score": -30.0}], ids=["patience", "target"])
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_a_search_stops_at_the_same_candidate_for_any_n_jobs(data, params, n_jobs):

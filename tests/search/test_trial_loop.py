@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.nightly import at_night
 from tests.toys import read_log, workers_of
 from tests.waiting import wait_until
 
@@ -130,8 +131,11 @@ def test_workers_and_files_go_when_the_coordinator_is_killed(tmp_path, program):
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into Linux's /proc")
 @pytest.mark.parametrize(
     ("whom", "what"),
-    [("all", signal.SIGINT), ("the coordinator", signal.SIGINT), ("all", signal.SIGTERM)],
-    ids=["Ctrl-C", "an interrupt", "the end of a job"],
+    [
+        pytest.param("all", signal.SIGINT, id="Ctrl-C"),
+        pytest.param("the coordinator", signal.SIGINT, id="an interrupt", marks=at_night),
+        pytest.param("all", signal.SIGTERM, id="the end of a job", marks=at_night),
+    ],
 )
 def test_an_interrupt_leaves_the_results_and_no_worker(tmp_path, program, whom, what):
     log = tmp_path / "log"
@@ -156,6 +160,7 @@ def test_an_interrupt_leaves_the_results_and_no_worker(tmp_path, program, whom, 
     assert folders_in(tmp_path) == []
 
 
+@at_night
 @pytest.mark.skipif(not Path("/proc").exists(), reason="looks into Linux's /proc")
 def test_an_interrupt_does_nothing_to_a_worker(tmp_path, program):
     """What becomes of workers on Ctrl-C is the coordinator's to decide."""

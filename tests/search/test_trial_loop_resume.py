@@ -76,6 +76,7 @@ WAYS = {
 }
 
 
+@pytest.mark.few_by_day(20)
 @quiet
 @pytest.mark.parametrize("n_told", [1, 6, 11])
 @pytest.mark.parametrize("way", WAYS)

@@ -57,6 +57,7 @@ def check(function, settings, y, predicted, seed):
 labels = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=20)
 
 
+@pytest.mark.few_by_day(6)
 @pytest.mark.parametrize(("function", "settings"), CASES, ids=get_id)
 @given(labels, st.integers(0, 1000))
 def test_scores_are_those_of_scikit_learn(function, settings, pairs, seed):

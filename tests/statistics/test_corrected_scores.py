@@ -19,6 +19,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from sklearn_autotune import AutoModelSelector, NoWorseThanDefault, OneStandardError, OptunaSearchCV, TunedXGBClassifier
+from tests.faults.nightly import at_night
 
 X, Y = load_breast_cancer(return_X_y=True)
 X, Y = X[:200], Y[:200]
@@ -52,6 +53,7 @@ def test_a_winner_without_mistakes_is_not_certain_to_make_none():
     assert low == pytest.approx(1 - binomtest(0, 60).proportion_ci().high)
 
 
+@at_night
 def test_noise_is_told_by_the_corrected_score():
     random = np.random.RandomState(0)
     best, corrected = [], []
@@ -244,6 +246,7 @@ def select(X, y, **kwargs):
     return AutoModelSelector(**settings).fit(X, y, **fit_params)
 
 
+@at_night
 def test_a_selector_tells_noise():
     random = np.random.RandomState(0)
     best, corrected = [], []
@@ -256,6 +259,7 @@ def test_a_selector_tells_noise():
     assert abs(np.mean(corrected) - 0.5) < abs(np.mean(best) - 0.5) / 2
 
 
+@at_night
 def test_a_selector_corrects_the_best_row_of_its_leaderboard_and_adds_what_the_blend_gains():
     alone, blended = select(X, Y, blend=False), select(X, Y)
 

@@ -202,3 +202,21 @@ def test_a_classifier_without_scores_is_refused():
 
     with pytest.raises(ValueError, match="predict_proba or decision_function, and Plain has neither"):
         add_thresholds(make_task(), resolve_threshold("f1"), {}, Plain())
+
+
+@pytest.mark.parametrize("pos_label", ["no", "yes"])
+def test_probabilities_are_kept_for_the_final_threshold_as_those_of_a_model_are(pos_label):
+    threshold = make_scorer(f1_score, pos_label=pos_label)
+    task = make_thresholds(WORDS, threshold, scorer=threshold)
+    model = LogisticRegression().fit(X[FIT], WORDS[FIT])
+
+    kept = task.thresholds.keep_probabilities(model.predict_proba(X[TEST]), model.classes_, 0)
+
+    of_model = task.thresholds.keep(label(task, model), 0)
+    np.testing.assert_array_equal(kept[:, 0], of_model[:, 0])
+    assert task.thresholds.choose_final(task, {0: kept}) == task.thresholds.choose_final(task, {0: of_model})
+
+
+def test_metrics_that_are_called_for_each_threshold_are_known():
+    assert make_thresholds(threshold="balanced_accuracy").thresholds.is_quick
+    assert not make_thresholds(threshold="jaccard").thresholds.is_quick

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import binomtest
-from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, log_loss, mean_squared_error, r2_score, roc_auc_score
 from sklearn.model_selection import KFold, RepeatedKFold
 
 from sklearn_autotune.evaluation._row_values import RowMetric
@@ -11,8 +11,10 @@ from sklearn_autotune.statistics._selection_bias import (
     BIAS_FACTOR,
     LEARNT_BIAS_FACTOR,
     ScoredRows,
+    _compute_bias_factor,
     resample_choice,
 )
+from tests.faults.nightly import at_night
 
 AUC = RowMetric(roc_auc_score, 1, {})
 ACCURACY = RowMetric(accuracy_score, 1, {}, is_mean=True)
@@ -39,7 +41,7 @@ def test_guesses_are_corrected_to_chance():
         random, folds = np.random.RandomState(1000 + seed), draw_folds(seed)
         choice = resample_choice(AUC, folds, [guess(folds, random) for _ in range(20)])
         reported.append(choice.scores.max())
-        corrected.append(choice.scores.max() - choice.estimate_bias() / BIAS_FACTOR)
+        corrected.append(choice.scores.max() - choice.estimate_bias() / choice.bias_factor)
 
     assert np.mean(reported) > 0.55
     assert abs(np.mean(corrected) - 0.5) < 0.02
@@ -101,6 +103,43 @@ def test_the_correction_is_larger_if_a_sampler_has_learnt():
     assert learnt.estimate_bias() == pytest.approx(plain.estimate_bias() * LEARNT_BIAS_FACTOR / BIAS_FACTOR)
 
 
+@pytest.mark.parametrize(
+    ("function", "is_mean", "counts", "expected"),
+    [
+        (roc_auc_score, False, [150, 150], BIAS_FACTOR * (1 + 2 / 150)),
+        (roc_auc_score, False, [292, 8], BIAS_FACTOR * 1.25),
+        (f1_score, False, [4, 20], BIAS_FACTOR * 1.5),
+        (f1_score, False, [4, 8, 8], BIAS_FACTOR * (1 + (1 / 2 + 1 / 4 + 1 / 4) / 3)),
+        (accuracy_score, True, [292, 8], BIAS_FACTOR),
+        (log_loss, True, [292, 8], BIAS_FACTOR),
+        (r2_score, False, [1] * 40, 1.0),
+        (mean_squared_error, True, [1] * 40, 1.0),
+    ],
+)
+def test_the_correction_is_larger_if_a_class_has_few_rows_and_the_score_weighs_classes(
+    function, is_mean, counts, expected
+):
+    y = np.repeat(np.arange(len(counts)), counts)
+    random = np.random.RandomState(0)
+    units = random.permutation(len(y))
+    half = random.permutation(len(y)) % 2 == 0
+    folds = [ScoredRows(y[rows], units[rows]) for rows in (half, ~half)]
+
+    factor = _compute_bias_factor(RowMetric(function, 1, {}, is_mean), folds, is_learnt=False)
+
+    assert factor == pytest.approx(expected)
+
+
+def test_rows_of_a_group_count_as_one_in_the_size_of_a_class():
+    y = np.repeat([0, 1], [200, 40])
+    folds = [ScoredRows(y, np.arange(240) // 10)]
+
+    factor = _compute_bias_factor(RowMetric(roc_auc_score, 1, {}), folds, is_learnt=True)
+
+    assert factor == pytest.approx(LEARNT_BIAS_FACTOR * 1.5)
+
+
+@at_night
 def test_candidates_that_were_stopped_take_part_in_the_choice():
     """Without them, the first fold of those that were not stopped would be too good."""
     errors = {"all": [], "complete": []}
@@ -112,7 +151,7 @@ def test_candidates_that_were_stopped_take_part_in_the_choice():
         raced = [{0: one[0]} if number in stopped else one for number, one in enumerate(candidates)]
         for name, given in (("all", raced), ("complete", [one for one in raced if len(one) > 1])):
             choice = resample_choice(AUC, folds, given)
-            errors[name].append(choice.scores.max() - choice.estimate_bias() / BIAS_FACTOR - 0.5)
+            errors[name].append(choice.scores.max() - choice.estimate_bias() / choice.bias_factor - 0.5)
 
     assert abs(np.mean(errors["all"])) < 0.02
     assert np.mean(errors["complete"]) > np.mean(errors["all"]) + 0.005

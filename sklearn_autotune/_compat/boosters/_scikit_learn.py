@@ -118,7 +118,7 @@ def _can_warm_start(fit: PartFit) -> bool:
         return False
     # With early stopping, the next fit would continue from the round at which this one stopped.
     X = fit.args[0]
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_rows = np.shape(X)[0]
     if _stops_early(params, n_rows) or ("early_stopping" not in params and params.get("n_iter_no_change") is not None):
         return False
     return not (

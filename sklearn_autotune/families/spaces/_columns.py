@@ -55,9 +55,9 @@ def _make_quantile_transformer_space(shape: Shape) -> Branch:
 
 
 def _make_encoder_space(shape: Shape) -> Branch:
-    # auto-sklearn gathers rare categories below a share of log 0.0001-0.5 of the rows.
+    # auto-sklearn gathers rare categories below a share of log 0.0001-0.5 of the rows. Few rows: those of a single row.
     counts = [count for count in (5, 20, 100) if count <= shape.n_rows // 20]
-    return {"min_frequency": shape.add_own("min_frequency", None, *counts)} if counts else {}
+    return {"min_frequency": shape.add_own("min_frequency", None, *(counts or [2]))}
 
 
 def _make_target_encoder_space(shape: Shape) -> Branch:
