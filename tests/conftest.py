@@ -7,7 +7,7 @@ import sys
 import pytest
 from hypothesis import settings
 
-from tests.faults.nightly import IS_NIGHT, scale_examples
+from tests.faults.nightly import IS_NIGHT, scale_examples, skip_similar
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -64,3 +64,7 @@ def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and in what is started there
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(ClosedFigures())  # also for the doctests, which are not in this folder
+
+
+def pytest_collection_modifyitems(items):
+    skip_similar(items)

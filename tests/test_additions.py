@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import sklearn_autotune
+from tests.faults.nightly import at_night
 
 PACKAGE = Path(sklearn_autotune.__file__).parent
 
@@ -101,21 +102,23 @@ assert "CountDisplay" in plotting.__all__
             '    "_tree.TREE",\n',
             USE_FAMILY,
         ),
-        (
+        pytest.param(
             "families/spaces/_centroids.py",
             SPACE,
             "families/spaces/__init__.py",
             '            "_bayes.SPACES",\n',
             '            "_centroids.SPACES",\n',
             USE_SPACE,
+            marks=at_night,
         ),
-        (
+        pytest.param(
             "plotting/_count.py",
             DISPLAY,
             "plotting/__init__.py",
             "from sklearn_autotune.plotting._curves import",
             "from sklearn_autotune.plotting._count import CountDisplay as CountDisplay\n",
             USE_DISPLAY,
+            marks=at_night,
         ),
     ],
     ids=["family", "space", "display"],

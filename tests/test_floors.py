@@ -86,6 +86,7 @@ class Use:
     line: int
 
 
+@cache
 def files():
     return sorted(path for path in ROOT.rglob("*.py") if "__pycache__" not in path.parts)
 
@@ -110,6 +111,7 @@ def module_of(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@cache
 def uses(source):
     """Return all dotted names that a source imports (``a.b`` for ``from a import b``), and their attributes.
 
@@ -130,16 +132,27 @@ def uses(source):
                 local_names[alias.asname or alias.name] = f"{origin}.{alias.name}"
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            parts, inner = [], node
-            while isinstance(inner, ast.Attribute):
-                parts.append(inner.attr)
-                inner = inner.value
+            parts, inner = split_attributes(node)
             if isinstance(inner, ast.Name) and inner.id in local_names:
                 found.append(Use(".".join([local_names[inner.id], *reversed(parts)]), node.lineno))
-        elif isinstance(node, ast.Call) and "import" in ast.unparse(node.func):
+        elif isinstance(node, ast.Call) and is_named_import(node.func):
             texts = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
             found += [Use(text, node.lineno) for text in texts if re.fullmatch(r"\w+(\.\w+)*", text)]
     return found
+
+
+def split_attributes(node):
+    """Return the attributes of a dotted name, the last one first, and what they are attributes of."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return parts, node
+
+
+def is_named_import(function):
+    parts, inner = split_attributes(function)
+    return any("import" in part for part in [*parts, getattr(inner, "id", "")])
 
 
 def imported_rooms(source, home):
@@ -189,7 +202,7 @@ def private_attributes(source):
         # An attribute of the object itself may be defined by its base class.
         if is_private(name)
         and name not in own
-        and owner not in ("self", "cls")
+        and ast.unparse(owner) not in ("self", "cls")
         and ast.unparse(node) not in PUBLIC_IN_SPITE_OF_ITS_NAME
     ]
 
@@ -198,11 +211,11 @@ def read_attributes(tree):
     """Yield the attributes that are read by a dot, ``getattr`` or ``hasattr``, as node, owner and name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            yield node, ast.unparse(node.value), node.attr
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+            yield node, node.value, node.attr
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("getattr", "hasattr"):
             owner, name = node.args[:2]
             if isinstance(name, ast.Constant):
-                yield node, ast.unparse(owner), name.value
+                yield node, owner, name.value
 
 
 def defined_names(tree) -> Iterator[str]:

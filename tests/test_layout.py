@@ -1,4 +1,4 @@
-"""Every module of the package has a test file of the same name, in the folder of the same name."""
+"""Every module has a test file of the same name, in the folder of the same name; the top level has no other files."""
 
 from pathlib import Path
 
@@ -25,3 +25,11 @@ def test_no_test_file_is_longer_than_500_lines():
     lengths = {path.relative_to(TESTS).as_posix(): len(path.read_text().splitlines()) for path in TESTS.rglob("*.py")}
 
     assert {name: length for name, length in lengths.items() if length > 500} == {}
+
+
+def test_the_top_level_has_no_other_files():
+    expected = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "pyproject.toml"}
+
+    assert {
+        path.name for path in TESTS.parent.iterdir() if path.is_file() and not path.name.startswith(".")
+    } <= expected

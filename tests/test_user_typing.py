@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import sklearn_autotune
+from tests.faults.nightly import at_night
 
 ROOT = Path(sklearn_autotune.__file__).parent.parent
 
@@ -55,6 +56,7 @@ follow_imports = skip
 """
 
 
+@at_night
 def test_a_users_script_passes_mypy_in_strict_mode_and_misspelt_choices_do_not(tmp_path):
     (tmp_path / "user.py").write_text(SCRIPT)
     (tmp_path / "mypy.ini").write_text(SETTINGS)

@@ -1,6 +1,8 @@
 """The workflows run the jobs of .ci/run, with the versions of Python that the package names and with pinned actions."""
 
+import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -26,8 +28,17 @@ def test_every_job_of_ci_runs_in_a_workflow_and_every_workflow_runs_jobs_of_ci()
     run = {*by_day["job"], *(entry["job"] for entry in by_day["include"])}
     at_night = set(matrix("nightly", "night")["job"])
 
-    assert run == JOBS - {"boosters", "ecosystem"}
-    assert at_night == JOBS - {"lint"}
+    assert run == JOBS - {"boosters", "ecosystem", "newest"}
+    assert at_night == JOBS - {"lint", "newest"}
+    assert matrix("weekly", "week")["job"] == ["newest"]
+
+
+def test_pre_releases_may_fail_and_what_fails_is_reported():
+    job = WORKFLOWS["weekly"]["jobs"]["week"]
+
+    assert job["continue-on-error"] is True
+    assert "GITHUB_STEP_SUMMARY" in job["steps"][-1]["run"]
+    assert job["steps"][-1]["if"] == "always()"
 
 
 def test_the_tests_run_with_every_version_of_python_that_the_package_names():
@@ -52,6 +63,50 @@ def test_an_unknown_job_is_refused_with_the_names_of_the_jobs():
     assert done.returncode == 2
     assert "no job 'tests'" in done.stderr
     assert all(job in done.stderr for job in JOBS)
+
+
+# Every program of .ci/run: it makes an environment of such programs, and fails where its words hold $FAILING.
+PROGRAM = """#!/usr/bin/env bash
+if [ "${1:-} ${2:-}" = "-m venv" ]; then
+    mkdir -p "$3/bin"
+    for name in python pip ruff mypy twine; do cp "$PROGRAM" "$3/bin/$name"; done
+fi
+case "${0##*/} $*" in *"${FAILING:-nothing fails}"*) echo "failed: ${0##*/} $*"; exit 3 ;; esac
+"""
+
+
+def run_all_jobs(folder, failing):
+    """What .ci/run does without an argument, with programs that only say whether they succeed."""
+    (folder / ".ci").mkdir()
+    shutil.copy(CI_RUN, folder / ".ci" / "run")
+    (folder / "python3").write_text(PROGRAM, encoding="utf-8")
+    (folder / "python3").chmod(0o755)
+    (folder / "dist").mkdir()
+    environment = {
+        **os.environ,
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PROGRAM": str(folder / "python3"),
+        "FAILING": failing,
+    }
+    return subprocess.run(
+        ["bash", folder / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_ci_succeeds_where_every_program_does(tmp_path):
+    done = run_all_jobs(tmp_path, failing="nothing fails")
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "failing", ["ruff check", "ruff format", "mypy", "-m build", "twine check", "wheel_check.py", "-m pytest -n 3 --dist"]
+)
+def test_ci_fails_where_one_program_does(tmp_path, failing):
+    done = run_all_jobs(tmp_path, failing=failing)
+
+    assert done.returncode != 0
+    assert f"{failing}" in done.stdout
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

@@ -32,8 +32,8 @@ from tests.toys import SleepingClassifier, table
 SPACE = {"a": uniform(0, 9), "b": [0, 1, 2]}
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 INTERRUPTED, UNSOUND = 130, 7
-KINDS = ("one job", "two jobs", "boosters", "boosters in a worker", "final fit", "selector")
-NIGHT_KINDS = ("racing", "sampler", "second layer")
+KINDS = ("one job", "boosters", "selector")
+NIGHT_KINDS = ("two jobs", "boosters in a worker", "final fit", "racing", "sampler", "second layer")
 SELECTORS = ("selector", "second layer")
 
 # The longest time after which an attempt is killed; 1 second of the others. A worker process takes seconds to start. A

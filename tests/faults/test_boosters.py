@@ -54,6 +54,7 @@ def check_others(search):
     return rows[3]
 
 
+@at_night
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(6, marks=at_night)])
 def test_a_candidate_that_hangs_costs_one_candidate(n_jobs):
     """Without a limit this test would not end."""
@@ -82,6 +83,7 @@ def test_a_candidate_that_takes_too_much_memory_costs_one_candidate():
     assert search.trials_["exit"].tolist() == [None] * 4  # the worker lives on
 
 
+@at_night
 def test_what_failed_by_a_limit_is_not_tried_again_on_resume(tmp_path):
     first = make("sigkill", trial_timeout=60, storage=tmp_path / "study.db").fit(*load())
 

@@ -110,6 +110,7 @@ def data():
     return X, np.arange(24) % 2
 
 
+@pytest.mark.few_by_day(2)
 @pytest.mark.parametrize(
     "changes",
     [
@@ -237,7 +238,9 @@ def test_a_candidate_that_hangs_costs_one_candidate_and_its_worker_is_replaced(c
     assert others_as_undisturbed(search, undisturbed, [1])
 
 
-@pytest.mark.parametrize("case", ["racing", pytest.param("optuna's pruner", marks=at_night), "samples"])
+@pytest.mark.parametrize(
+    "case", [*(pytest.param(name, marks=at_night) for name in ("racing", "optuna's pruner")), "samples"]
+)
 def test_a_tuned_booster_is_the_same_on_a_cluster(client, workers, case, tmp_path):
     make = boosters.CASES[case]
     one = boosters.fit(make(look_ahead=2))
@@ -271,6 +274,7 @@ def test_a_candidate_of_a_tuned_booster_that_ends_badly_costs_one_candidate(clie
     assert error in search.trials_["error"][lost]
 
 
+@at_night
 def test_a_selector_is_the_same_on_a_cluster(client, workers, tmp_path):
     X, y = make_classification(150, 5, flip_y=0.2, random_state=0)
     settings = {"families": ["logistic", "naive_bayes", "extra_trees"], "n_trials": 5, "cv": 3, "random_state": 0}
@@ -296,6 +300,7 @@ class DyingBayes(GaussianNB):
         return super().fit(X, y, sample_weight)
 
 
+@at_night
 def test_a_worker_that_dies_costs_a_selector_one_candidate(client, workers):
     X, y = make_classification(150, 5, flip_y=0.2, random_state=0)
     smoothings = [0.1, 2.0, 0.01, 0.001]

@@ -7,6 +7,7 @@ from typing import ClassVar
 import joblib
 import numpy as np
 import pytest
+from sklearn.exceptions import FitFailedWarning
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.execution import ExecutionRequest, TrialLimits, make_executor
@@ -74,6 +75,7 @@ def test_a_candidate_that_hangs_costs_one_candidate(data, n_jobs):
     assert set(workers_of(os.getpid())) <= before
 
 
+@at_night
 def test_a_limit_is_for_a_candidate_with_all_its_folds_however_they_are_shared_out(data):
     toy = SleepingClassifier(seconds=2.0)  # a = 0.1 sleeps 2 s a fold, a whole number 0.2 s
     search = OptunaSearchCV(toy, {"a": [1, 0.1, 2]}, cv=3, n_jobs=2, look_ahead=1, trial_timeout=3, refit=False)
@@ -92,6 +94,7 @@ class SlowlyLoadedClassifier(CountingClassifier):
             time.sleep(4)
 
 
+@at_night
 def test_the_start_of_a_worker_is_not_counted(data):
     toy = SlowlyLoadedClassifier(b=os.getpid())
     search = OptunaSearchCV(toy, {"a": [1, 2, 3]}, cv=2, trial_timeout=3).fit(*data)
@@ -168,6 +171,21 @@ def test_what_a_worker_holds_already_does_not_count(tmp_path):
     assert statuses(search) == ["complete"] * 2
 
 
+def test_a_limit_is_no_exception_that_error_score_raises(data):
+    search = OptunaSearchCV(
+        HangingClassifier(above=3), {"a": [1, 9, 2]}, cv=2, trial_timeout=2, error_score="raise", refit=False
+    )
+    with (
+        pytest.warns(
+            FitFailedWarning, match=r"(?s)^2 fits failed out of a total of 6, without an exception .* nan\..*2 s"
+        ),
+        pytest.warns(UserWarning, match="non-finite"),
+    ):
+        search.fit(*data)
+
+    assert statuses(search) == ["complete", "failed", "complete"]
+
+
 def test_what_failed_by_a_limit_is_not_tried_again_on_resume(tmp_path, data):
     search = OptunaSearchCV(
         HangingClassifier(above=3), {"a": [1, 9, 2]}, cv=2, trial_timeout=1, storage=tmp_path / "study.db"
@@ -218,6 +236,7 @@ class Growing(CountingClassifier):
         return super().fit(X, y)
 
 
+@at_night
 @pytest.mark.filterwarnings("ignore:A worker stopped:UserWarning")
 def test_workers_that_joblib_replaces_because_they_have_grown_cost_nothing():
     pytest.importorskip("psutil")

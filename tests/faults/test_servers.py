@@ -10,6 +10,7 @@ from scipy.stats import uniform
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.exceptions import StudyStorageError
 from sklearn_autotune.storage import _claims, _recorder
+from tests.faults.nightly import at_night
 from tests.faults.servers import MySQL, PostgreSQL
 from tests.toys import CountingClassifier, table
 
@@ -70,6 +71,7 @@ def test_a_server_that_is_started_again_costs_nothing(server, data, down_seconds
     assert numbers(server, name) == list(range(8))
 
 
+@at_night
 def test_a_server_that_stays_away_costs_no_result(server, data, monkeypatch):
     monkeypatch.setattr(_recorder, "RETRY_SECONDS", 1.0)
     monkeypatch.setattr(_claims, "CLAIM_TIMEOUT_SECONDS", 2.0)  # nobody could take back what had been claimed

@@ -312,6 +312,7 @@ def test_signals_are_handled_as_before_once_a_trial_is_written(tmp_path, data):
 # -- files that are no studies ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.few_by_day(3)
 @pytest.mark.parametrize("wrong", ["garbage", "cut in half", "an empty folder"])
 @pytest.mark.parametrize("resume", [False, True])
 def test_a_file_that_cannot_be_read_is_named_and_left_alone(tmp_path, data, wrong, resume):
