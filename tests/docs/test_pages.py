@@ -11,6 +11,8 @@ import pytest
 import sklearn
 from threadpoolctl import threadpool_limits
 
+from tests.faults.nightly import at_night
+
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
@@ -22,14 +24,47 @@ NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+# Pages whose Python takes longest; tests of the same things run by day.
+SLOW = {
+    DOCS / name
+    for name in (
+        "explanation/determinism.md",
+        "explanation/honesty.md",
+        "guides/compare.md",
+        "guides/conversions.md",
+        "guides/durability.md",
+        "guides/early-stopping.md",
+        "guides/examples.md",
+        "guides/metrics.md",
+        "guides/model-selection.md",
+        "guides/objectives.md",
+        "guides/other-frameworks.md",
+        "guides/parallel.md",
+        "guides/xgboost.md",
+        "guides/cluster.md",
+        "guides/plots.md",
+        "guides/spaces.md",
+        "guides/watching.md",
+        "tutorials/nested-cv.md",
+        "tutorials/raw-table.md",
+    )
+}
+
+
+def parametrize(pages, slow=frozenset()):
+    """Run a test with each page, with the slow ones at night."""
+    params = [pytest.param(page, marks=[at_night] if page in slow else []) for page in pages]
+    return pytest.mark.parametrize("page", params, ids=[page.relative_to(ROOT).as_posix() for page in pages])
+
+
+each_page = parametrize(PAGES)
 
 
 def text_of(page):
     return page.read_text(encoding="utf-8")
 
 
-@each_page
+@parametrize(PAGES, SLOW)
 def test_the_python_on_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
     text = text_of(page)
     blocks = list(BLOCK.finditer(text))

@@ -7,9 +7,9 @@ page from what the tests found. ``--only TITLE`` runs one partner, and takes the
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
-import venv
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,44 @@ ENVIRONMENTS = {
     "newest": (".[ecosystem]",),
     "lightgbm-4.6": (".", "lightgbm==4.6.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.0": (".", "xgboost==3.0.*", "pandas", "pytest>=8.4", "hypothesis"),
+    "xgboost-3.4": (".", "xgboost==3.4.*", "pandas", "pytest>=8.4", "hypothesis"),
+    "tools": (".[run]", "dvc", "jupyterlab", "ipykernel", "websocket-client", "pytest>=8.4", "hypothesis"),
+    # sklearn2pmml takes no scikit-learn 1.9.1 yet; it needs Java.
+    "pmml": (
+        ".",
+        "sklearn2pmml",
+        "jpmml-evaluator",
+        "scikit-learn==1.9.0",
+        "skl2onnx",
+        "onnxruntime",
+        "onnxmltools",
+        "skops",
+        "pandas",
+        "pytest>=8.4",
+        "hypothesis",
+    ),
+    # Frameworks, each in an environment of its own, beside those that the extra `test` brings.
+    **{
+        name: (
+            ".[run]",
+            *packages,
+            "scikit-optimize",
+            "optuna-integration",
+            "pandas",
+            "matplotlib",
+            "pytest>=8.4",
+            "hypothesis",
+        )
+        for name, packages in {
+            "hyperopt": ("hyperopt",),
+            "flaml": ("flaml", "lightgbm"),
+            "tpot": ("tpot",),
+        }.items()
+    },
 }
+
+# The Python of an environment, where it is not the one that runs this: XGBoost 3.4 needs 3.12.
+PYTHONS = {"xgboost-3.4": "python3.13"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +134,7 @@ PARTNERS = (
         "pandas categories, weights, early stopping on an `eval_set`.",
     ),
     Partner("XGBoost 3.0", "xgboost", "test_xgboost.py::TestXGBoost", "As above.", "xgboost-3.0"),
+    Partner("XGBoost 3.4", "xgboost", "test_xgboost.py::TestXGBoost", "As above; it needs Python 3.12.", "xgboost-3.4"),
     *(
         Partner(f"`{name}`", "scikit-learn", f"test_scikit_learn.py::Test{name}", note)
         for name, note in {
@@ -112,7 +150,15 @@ PARTNERS = (
         "splitters, routing",
         "scikit-learn",
         "test_scikit_learn.py::TestSplitters",
-        "Six splitters, halving and routed weights: the tables of `GridSearchCV`.",
+        "Six splitters, halving, routed weights, groups routed to a `TargetEncoder` too: the tables of `GridSearchCV`.",
+    ),
+    Partner(
+        "curves of the folds",
+        "scikit-learn",
+        "test_scikit_learn.py::TestCurves",
+        '`RocCurveDisplay.from_cv_results` of a search with `keep="estimators"`: '
+        "[the page](../guides/metrics.md#out-of-fold-predictions-of-the-winner); from 1.9 on "
+        "`PrecisionRecallDisplay` too.",
     ),
     Partner("polars", "polars", "test_frames.py::TestPolars", "Frames as X."),
     Partner("pyarrow", "pyarrow", "test_frames.py::TestPyarrow", "Tables as X."),
@@ -148,7 +194,7 @@ PARTNERS = (
         "scikit-survival",
         "scikit-survival",
         "test_survival.py::TestScikitSurvival",
-        "Structured target, wrapped scorers.",
+        "Structured target, wrapped scorers; [`compare`](../guides/compare.md#survival-models), reports and displays.",
     ),
     Partner(
         "array API",
@@ -158,7 +204,11 @@ PARTNERS = (
         '`solver="svd"` for such arrays: candidates with another one fail.',
     ),
     Partner(
-        "shap", "shap", "test_models.py::TestShap", "Explainers of `best_estimator_` and of `search.predict_proba`."
+        "shap",
+        "shap",
+        "test_models.py::TestShap",
+        "Explainers of `best_estimator_` and of `search.predict_proba`. `TreeExplainer` misreads splits by categories "
+        "of `HistGradientBoosting`, without an error; `shap.Explainer(search.predict, X)` explains them.",
     ),
     Partner(
         "yellowbrick",
@@ -178,11 +228,32 @@ PARTNERS = (
         "test_models.py::TestOnnx",
         "`skl2onnx` converts `best_estimator_`, and searches after `register_onnx_converters()`.",
     ),
-    Partner("treelite", "treelite", "test_models.py::TestTreelite", "Trees of `best_estimator_`."),
+    Partner(
+        "onnxmltools",
+        "onnxmltools",
+        "test_models.py::TestOnnxmltools",
+        "Boosters: [what it writes, and what with other predictions](../guides/conversions.md#tuned-xgboost-as-onnx).",
+    ),
+    Partner(
+        "treelite",
+        "treelite",
+        "test_models.py::TestTreelite",
+        "Forests of scikit-learn, tuned XGBoost, LightGBM: [the page](../guides/conversions.md#trees-in-treelite).",
+    ),
+    Partner(
+        "sklearn2pmml",
+        "sklearn2pmml",
+        "test_models.py::TestPMML",
+        "[The page](../guides/conversions.md#pmml) runs; needs Java, and refuses scikit-learn 1.9.1.",
+        "pmml",
+    ),
     Partner("skops", "skops", "test_models.py::TestSkops", "`deployed_model()` needs no trust in Optuna."),
     Partner("cloudpickle", "cloudpickle", "test_models.py::TestCloudpickle", "Classes of a script."),
     Partner(
-        "MLflow", "mlflow", "test_tools.py::TestMLflow", "Models logged and loaded; a search is one autologged run."
+        "MLflow",
+        "mlflow",
+        "test_tools.py::TestMLflow",
+        "Models logged, registered and loaded; a search is one autologged run.",
     ),
     Partner(
         "OmegaConf", "omegaconf", "test_tools.py::TestOmegaConf", "Lists as values; the grid itself has to be a dict."
@@ -192,6 +263,53 @@ PARTNERS = (
     ),
     Partner(
         "nbclient, papermill", "papermill", "test_tools.py::TestNotebook", "A notebook that fits and shows a search."
+    ),
+    Partner(
+        "JupyterLab",
+        "jupyterlab",
+        "test_workbenches.py::TestJupyterLab",
+        "A kernel of its server fits a search with `n_jobs=2` and shows it.",
+        "tools",
+    ),
+    Partner(
+        "DVC",
+        "dvc",
+        "test_workbenches.py::TestDVC",
+        "A stage of `python -m sklearn_autotune run params.yaml`; `dvc exp run -S space.C=…`.",
+        "tools",
+    ),
+    Partner(
+        "scikit-optimize",
+        "scikit-optimize",
+        "test_frameworks.py::TestScikitOptimize",
+        "`BayesSearchCV` in `compare`, `summarize` and displays.",
+    ),
+    Partner(
+        "optuna-integration",
+        "optuna-integration",
+        "test_frameworks.py::TestOptunaIntegration",
+        "Its `OptunaSearchCV` in `compare`, `summarize` and displays.",
+    ),
+    Partner(
+        "hyperopt",
+        "hyperopt",
+        "test_frameworks.py::TestHyperopt",
+        "`fmin` in an estimator, in `compare`: [the page](../guides/other-frameworks.md) shows it.",
+        "hyperopt",
+    ),
+    Partner(
+        "FLAML",
+        "flaml",
+        "test_frameworks.py::TestFLAML",
+        "`AutoML` in `compare`, also by name in YAML: [the page](../guides/other-frameworks.md).",
+        "flaml",
+    ),
+    Partner(
+        "TPOT",
+        "tpot",
+        "test_frameworks.py::TestTPOT",
+        "`TPOTClassifier` in `compare`, also by name in YAML: [the page](../guides/other-frameworks.md).",
+        "tpot",
     ),
     Partner(
         "optuna-dashboard",
@@ -225,11 +343,15 @@ place. *fails*: a fault of this package.
 """
 
 
-def make_environment(folder, requirements):
+def make_environment(folder, requirements, python=sys.executable):
     """Make a virtual environment with the package's dependencies, unless it is there."""
     if (folder / "bin" / "python").exists():
         return
-    venv.create(folder, with_pip=True)
+    if shutil.which(python) is None:
+        raise SystemExit(
+            f"The environment {folder.name} needs {python}, which is not installed; name others by --only."
+        )
+    subprocess.run([python, "-m", "venv", folder], check=True)
     subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "-q", *requirements], cwd=ROOT, check=True)
 
 
@@ -331,7 +453,8 @@ def main(arguments):
     for partner in PARTNERS:
         if given.only is not None and partner.title not in given.only:
             continue
-        make_environment(folder / partner.environment, ENVIRONMENTS[partner.environment])
+        name = partner.environment
+        make_environment(folder / name, ENVIRONMENTS[name], PYTHONS.get(name, sys.executable))
         results[partner.title] = measure(partner, folder)
         stored.write_text(json.dumps(results, indent=1))
     PAGE.write_text(render(results), encoding="utf-8")

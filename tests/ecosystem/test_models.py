@@ -1,5 +1,6 @@
-"""What is done with a fitted search: shap, yellowbrick, MAPIE, ONNX, treelite, skops, cloudpickle."""
+"""What is done with a fitted search: shap, yellowbrick, MAPIE, ONNX, treelite, PMML, skops, cloudpickle."""
 
+import shutil
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier
+from tests.docs.marked_blocks import run_blocks
 from tests.ecosystem.claims import first_line, make_data, skip_as_there
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -42,6 +44,27 @@ class TestShap:
         explanation = shap.Explainer(search.predict_proba, X, seed=0)(X[:5])
 
         assert explanation.values.shape == (5, X.shape[1], 2)
+
+    def test_predictions_explain_splits_by_categories_which_the_explainer_of_trees_misreads(self):
+        require("shap")
+        import shap
+        from sklearn.ensemble import HistGradientBoostingRegressor
+
+        random = np.random.RandomState(0)
+        X = np.column_stack([random.normal(size=200), random.randint(0, 8, 200)])
+        y = X[:, 0] + 10 * (X[:, 1] % 2)
+        model = HistGradientBoostingRegressor(max_iter=20, categorical_features=[1], random_state=0)
+        search = OptunaSearchCV(model, {"max_depth": [2, 3]}, cv=3, random_state=0).fit(X, y)
+
+        by_predictions = shap.Explainer(search.predict, X, seed=0)(X[:10])
+        by_trees = shap.TreeExplainer(search.best_estimator_)(X[:10])
+
+        def miss(explanation):
+            sums = explanation.values.sum(axis=1) + explanation.base_values
+            return np.abs(sums - search.predict(X[:10])).max()
+
+        assert miss(by_predictions) < 1e-6
+        assert miss(by_trees) > 1  # shap 0.51
 
 
 def draw_classes(search, X, y, **params):
@@ -120,14 +143,19 @@ class TestMapie:
         assert sets[np.arange(len(y)), y, 0].mean() >= 0.85
 
 
-def assert_converted(model, X, **settings):
+def run_onnx(converted, rows):
     import onnxruntime
+
+    session = onnxruntime.InferenceSession(converted.SerializeToString(), providers=["CPUExecutionProvider"])
+    return session.run(None, {"X": rows})
+
+
+def assert_converted(model, X, **settings):
     import skl2onnx
 
     rows = X.astype(np.float32)
     converted = skl2onnx.to_onnx(model, rows[:1], options={"zipmap": False}, **settings)
-    session = onnxruntime.InferenceSession(converted.SerializeToString(), providers=["CPUExecutionProvider"])
-    np.testing.assert_array_equal(session.run(None, {"X": rows})[0], model.predict(rows))
+    np.testing.assert_array_equal(run_onnx(converted, rows)[0], model.predict(rows))
 
 
 class TestOnnx:
@@ -182,6 +210,98 @@ class TestTreelite:
 
         assert trees.num_tree == 8
         np.testing.assert_allclose(treelite.gtil.predict(trees, X).ravel(), search.predict(X), atol=1e-6)
+
+    def test_the_booster_of_tuned_xgboost_becomes_trees(self):
+        require("treelite")
+        import treelite
+
+        X, y = make_data(names=False)
+        X = X.astype(np.float32)
+        search = TunedXGBClassifier(n_trials=3, cv=3, random_state=0).fit(X, y)
+        trees = treelite.frontend.from_xgboost(search.best_estimator_.get_booster())
+
+        np.testing.assert_allclose(treelite.gtil.predict(trees, X).ravel(), search.predict_proba(X)[:, 1], atol=1e-6)
+
+    @pytest.mark.parametrize("space", [{"max_depth": [2, 3]}, {"boosting_type": ["dart"], "max_depth": [2, 3]}])
+    def test_the_booster_of_lightgbm_becomes_trees(self, space):
+        require("treelite", "lightgbm")
+        import lightgbm
+        import treelite
+
+        X, y = make_data(names=False)
+        model = lightgbm.LGBMClassifier(n_estimators=10, random_state=0, verbose=-1)
+        search = OptunaSearchCV(model, space, cv=3).fit(X, y)
+        trees = treelite.frontend.from_lightgbm(search.best_estimator_.booster_)
+
+        np.testing.assert_allclose(treelite.gtil.predict(trees, X).ravel(), search.predict_proba(X)[:, 1], atol=1e-6)
+
+    def test_the_page_of_conversions(self, tmp_path, monkeypatch):
+        require("treelite", "skl2onnx", "onnxruntime", "onnxmltools", "skops")
+        monkeypatch.chdir(tmp_path)
+
+        assert run_blocks("conversions.md", "treelite", with_others=True)["trees"].num_tree > 1
+
+
+class TestOnnxmltools:
+    """Converters of LightGBM, which are called or registered by hand, and of XGBoost, which we register."""
+
+    @pytest.mark.parametrize("objective", ["regression", "poisson", "quantile", "huber"])
+    def test_a_regression_with_lightgbm(self, objective):
+        require("lightgbm", "onnxmltools", "onnxruntime")
+        from lightgbm import LGBMRegressor
+        from onnxmltools import convert_lightgbm
+        from onnxmltools.convert.common.data_types import FloatTensorType
+
+        X, y = make_data(is_regression=True, names=False)
+        X, y = X.astype(np.float32), np.exp(y / 3)
+        model = LGBMRegressor(objective=objective, n_estimators=10, random_state=0, verbose=-1)
+        search = OptunaSearchCV(model, {"max_depth": [2, 3]}, scoring="r2", cv=3).fit(X, y)
+        types = [("X", FloatTensorType([None, X.shape[1]]))]
+        converted = convert_lightgbm(search.best_estimator_, initial_types=types, target_opset=15)
+
+        np.testing.assert_allclose(run_onnx(converted, X)[0].ravel(), search.predict(X), rtol=1e-5)
+
+    def test_a_classification_with_xgboost_as_a_winner(self):
+        require("onnxmltools", "skl2onnx", "onnxruntime")
+        import skl2onnx
+        from xgboost import XGBClassifier
+
+        from sklearn_autotune.export import register_onnx_converters
+
+        register_onnx_converters()
+        X, y = make_data(names=False)
+        X = X.astype(np.float32)
+        search = OptunaSearchCV(XGBClassifier(n_estimators=10), {"max_depth": [2, 3]}, cv=3).fit(X, y)
+        settings = {"options": {"zipmap": False}, "target_opset": {"": 21, "ai.onnx.ml": 3}}
+        labels, probabilities = run_onnx(skl2onnx.to_onnx(search, X[:1], **settings), X)
+
+        np.testing.assert_array_equal(labels, search.predict(X))
+        np.testing.assert_allclose(probabilities, search.predict_proba(X), atol=1e-6)
+
+    def test_what_it_writes_with_other_predictions_is_refused(self, record_property):
+        require("onnxmltools", "skl2onnx")
+        import skl2onnx
+
+        from sklearn_autotune.export import register_onnx_converters
+
+        register_onnx_converters()
+        X, y = make_data(names=False)
+        search = TunedXGBClassifier(n_trials=2, num_parallel_tree=2, cv=3, random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match="num_parallel_tree=2 for classes") as caught:
+            skl2onnx.to_onnx(search, X[:1].astype(np.float32), target_opset={"": 21, "ai.onnx.ml": 3})
+        record_property("verdict", f"refuses: {first_line(caught.value)}")
+
+
+class TestPMML:
+    def test_the_page_of_conversions(self, tmp_path, monkeypatch):
+        require("sklearn2pmml", "jpmml_evaluator", "skl2onnx", "onnxruntime", "onnxmltools", "skops")
+        if shutil.which("java") is None:
+            pytest.skip("needs Java")
+        monkeypatch.chdir(tmp_path)
+
+        run_blocks("conversions.md", "sklearn2pmml", with_others=True)
+
+        assert (tmp_path / "model.pmml").stat().st_size > 1000
 
 
 class TestSkops:

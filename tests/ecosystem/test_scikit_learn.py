@@ -165,3 +165,55 @@ class TestSplitters:
 
             expected = case.fit(GridSearchCV(model, grid, cv=case.cv, scoring=scoring))
         assert_same_tables(drop_times(search.cv_results_), drop_times(expected.cv_results_))
+
+    def test_groups_are_routed_to_a_target_encoder_as_in_grid_search(self):
+        """From scikit-learn 1.9 on, the encoder keeps groups together when it cross-fits."""
+        import sklearn
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import GridSearchCV, GroupKFold
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import TargetEncoder
+
+        if "get_metadata_routing" not in vars(TargetEncoder):
+            pytest.skip("this release of scikit-learn routes no groups to the encoder")
+        X, y = make_data(names=False)
+        words, groups = np.digitize(X[:, :2], [-1, 0, 1]).astype(str), np.arange(len(y)) // 12
+        grid = {"targetencoder__smooth": [0.1, 10.0], "logisticregression__C": [0.01, 1, 100]}
+        with sklearn.config_context(enable_metadata_routing=True):
+            model = make_pipeline(TargetEncoder(cv=GroupKFold(4)), LogisticRegression())
+            case = Case(model, words, y, grid, cv=GroupKFold(3), scoring="neg_log_loss", metadata={"groups": groups})
+
+            search = case.fit(case.search(error_score="raise"))
+
+            expected = case.fit(GridSearchCV(model, grid, cv=case.cv, scoring=case.scoring, error_score="raise"))
+        assert_same_tables(drop_times(search.cv_results_), drop_times(expected.cv_results_))
+
+
+class TestCurves:
+    @pytest.mark.parametrize(
+        ("display", "scoring", "summary"),
+        [
+            ("RocCurveDisplay", "roc_auc", "roc_auc"),
+            ("PrecisionRecallDisplay", "average_precision", "average_precision"),
+        ],
+    )
+    def test_curves_of_the_folds_have_the_scores_of_the_winner(self, display, scoring, summary):
+        pytest.importorskip("matplotlib").use("agg")
+        from sklearn import metrics
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.model_selection import StratifiedKFold
+
+        from sklearn_autotune import OptunaSearchCV
+
+        if not hasattr(getattr(metrics, display), "from_cv_results"):
+            pytest.skip("this release draws no curves of several folds")
+        X, y = make_data()
+        cv, space = StratifiedKFold(3), {"C": [0.01, 1, 100]}
+        search = OptunaSearchCV(LogisticRegression(), space, cv=cv, scoring=scoring, keep="estimators").fit(X, y)
+        train, test = zip(*cv.split(X, y), strict=True)
+        kept = {"estimator": search.fold_estimators_, "indices": {"train": train, "test": test}}
+
+        curves = getattr(metrics, display).from_cv_results(kept, X, y)
+
+        scores = [search.cv_results_[f"split{fold}_test_score"][search.best_index_] for fold in range(3)]
+        np.testing.assert_allclose(getattr(curves, summary), scores, rtol=0, atol=1e-12)

@@ -44,6 +44,27 @@ class TestMLflow:
         for info in logged:
             np.testing.assert_array_equal(mlflow.sklearn.load_model(info.model_uri).predict(X), search.predict(X))
 
+    def test_a_model_of_the_registry_is_served_by_its_alias(self, tmp_path):
+        require("mlflow")
+        import mlflow
+
+        from tests.ecosystem.fitted import fit_pipeline
+
+        search, X, _ = fit_pipeline()
+        uri = f"sqlite:///{tmp_path / 'registry.db'}"
+        mlflow.set_tracking_uri(uri)
+        number = mlflow.create_experiment("registry", artifact_location=(tmp_path / "artifacts").as_uri())
+        with mlflow.start_run(experiment_id=number):
+            settings = {"serialization_format": "cloudpickle", "pip_requirements": [], "input_example": X[:2]}
+            model = search.deployed_model()
+            info = mlflow.sklearn.log_model(model, name="model", registered_model_name="svc", **settings)
+        mlflow.MlflowClient(uri).set_registered_model_alias("svc", "champion", info.registered_model_version)
+
+        served = mlflow.pyfunc.load_model("models:/svc@champion")
+
+        np.testing.assert_array_equal(served.predict(X), search.predict(X))
+        assert served.metadata.signature.inputs.input_names() == list(X.columns)
+
     def test_autologging_makes_one_run_of_a_search(self, tmp_path):
         require("mlflow")
         script = tmp_path / "autologged.py"
