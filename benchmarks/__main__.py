@@ -35,6 +35,7 @@ PAGES = {
     "honesty": "the score that is reported on noise",
     "no_worse": "how often a tuned model is worse than the untuned one, and what keeps it",
     "auto_spaces": "ready spaces of single models against their defaults",
+    "auto_steps": "ready spaces of steps in front of a model, against the model's alone",
     "threshold": "thresholds chosen in the search and around its winner",
     "objectives": "several objectives and limits",
     "serving": "predicting and loading kept models",
@@ -43,7 +44,10 @@ PAGES = {
 }
 
 # Those that write their CSV file as they go; the others start anew.
-RESUMABLE = ("objectives", "anytime", "fits", "samplers", "defaults", "racing", "xgboost")
+RESUMABLE = (
+    *("objectives", "anytime", "fits", "samplers", "defaults", "racing", "xgboost"),
+    *("auto_spaces", "auto_steps"),
+)
 
 
 def main():

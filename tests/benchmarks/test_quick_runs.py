@@ -32,7 +32,7 @@ def forker():
 SLOW = {
     *("anytime", "auto_spaces", "compliance", "defaults", "fits", "honesty", "objectives", "overhead", "prefix"),
     *("samplers", "selection", "selection_budget", "serving", "threshold", "warm_start", "xgboost"),
-    *("xgboost_budget", "xgboost_cost"),
+    *("xgboost_budget", "xgboost_cost", "growth", "iterations", "racing", "tabulated", "durability", "auto_steps"),
 }
 
 
