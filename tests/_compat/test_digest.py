@@ -17,6 +17,7 @@ from hypothesis import given
 from scipy import sparse
 
 from sklearn_autotune._compat.digest import compute_digest
+from tests.faults.nightly import at_night
 from tests.strategies import option_values
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +143,7 @@ def test_what_cannot_be_pickled_counts_by_its_class():
     assert compute_digest(memoryview(b"a")) == compute_digest(memoryview(b"b"))
 
 
+@at_night
 def test_a_digest_is_the_same_under_another_hash_seed():
     program = (
         "import pandas as pd\n"

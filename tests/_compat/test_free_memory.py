@@ -1,13 +1,15 @@
-"""Freed memory goes back to the system."""
+"""How much memory there is, and that freed memory goes back to the system."""
 
 import ctypes
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from sklearn_autotune._compat import free_memory
-from sklearn_autotune._compat.free_memory import return_free_memory
+from sklearn_autotune._compat.free_memory import read_available_memory, return_free_memory
 
 
 def read_resident_bytes():
@@ -40,3 +42,69 @@ def test_where_the_c_library_cannot_nothing_happens(monkeypatch, error):
     monkeypatch.setattr(free_memory.ctypes, "CDLL", fail)
 
     return_free_memory()
+
+
+# -- available memory --------------------------------------------------------------------------------------------------
+
+MEMINFO = "MemTotal:  900 kB\nMemFree:  100 kB\nMemAvailable:  500 kB\nHugePages_Total:  0\n"
+
+# By what it shows: the files of a made system, and how many bytes are left.
+SYSTEMS = {
+    "no limit": ({"proc/self/cgroup": "0::/\n"}, 512_000),
+    "no groups": ({}, 512_000),
+    "version 2": (
+        {
+            "proc/self/cgroup": "0::/job/step\n",
+            "sys/fs/cgroup/job/memory.max": "300000\n",
+            "sys/fs/cgroup/job/memory.current": "250000\n",
+            "sys/fs/cgroup/job/memory.stat": "anon 100\ninactive_file 30000\nactive_file 7\n",
+            "sys/fs/cgroup/job/step/memory.max": "max\n",
+            "sys/fs/cgroup/job/step/memory.current": "1000\n",
+        },
+        80_000,
+    ),
+    "version 1": (
+        {
+            "proc/self/cgroup": "9:cpu:/\n4:memory,other:/docker/0123\n",
+            "sys/fs/cgroup/memory/memory.limit_in_bytes": "200000\n",
+            "sys/fs/cgroup/memory/memory.usage_in_bytes": "50000\n",
+        },
+        150_000,
+    ),
+    "all in use": (
+        {"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "10\n", "sys/fs/cgroup/memory.current": "20\n"},
+        0,
+    ),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the files of Linux")
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_limits_of_control_groups_count(monkeypatch, tmp_path, name):
+    files, expected = SYSTEMS[name]
+    for path, text in ({"proc/meminfo": MEMINFO} | files).items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    monkeypatch.setattr(free_memory, "ROOT", tmp_path)
+
+    assert read_available_memory() == expected
+
+
+def test_a_system_that_does_not_tell_has_no_known_memory(monkeypatch, tmp_path):
+    monkeypatch.setattr(free_memory, "ROOT", tmp_path)
+
+    assert read_available_memory() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the files of Linux")
+def test_the_limit_of_the_address_space_counts_less_what_is_in_use():
+    code = (
+        "import resource; from sklearn_autotune._compat.free_memory import read_available_memory;"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); print(read_available_memory());"
+        "taken = bytearray(300_000_000); print(read_available_memory())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+
+    assert after < before < 2**30
+    assert before - after == pytest.approx(300_000_000, rel=0.01)

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from sklearn_autotune._compat.mlflow import infer_signature, silence_mlflow
+from tests.faults.nightly import at_night
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what it says of its own dependencies
@@ -154,6 +155,7 @@ print(json.dumps(found))
 """
 
 
+@at_night
 def test_with_autologging_a_search_is_one_run_and_no_fit_inside_it_is_one(tmp_path):
     script = tmp_path / "autologged.py"
     script.write_text(AUTOLOGGED)

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import check_scoring, get_scorer, make_scorer, max_error
 from sklearn.neighbors import KNeighborsRegressor
@@ -17,6 +19,7 @@ from sklearn_autotune._compat.sklearn import (
     CallbackContexts,
     accepts_sample_weight,
     find_weight_parameter,
+    forget_requests,
     get_scorers,
     get_threadpool_controller,
     has_callbacks,
@@ -174,3 +177,21 @@ def test_parameters_are_set_as_scikit_learn_sets_them(make, params):
 def test_an_unknown_parameter_is_refused_as_scikit_learn_refuses_it():
     with pytest.raises(ValueError, match="Invalid parameter 'c' for estimator LogisticRegression"):
         set_params(LogisticRegression(), {"C": 1.0, "c": 1.0})
+
+
+def test_requests_are_forgotten_at_every_depth_and_the_model_can_be_written(tmp_path):
+    skops_io = pytest.importorskip("skops.io")
+    X, y = np.arange(12.0).reshape(-1, 1), np.arange(12) % 2
+    with config_context(enable_metadata_routing=True):
+        forest = RandomForestClassifier(2, random_state=0).set_fit_request(sample_weight=True)
+        inner = BaggingClassifier(forest, n_estimators=2, random_state=0).set_fit_request(sample_weight=True)
+        model = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), inner)
+        model.fit(X, y, sample_weight=np.ones(12))
+    predictions = model.predict_proba(X)
+
+    assert forget_requests(model) is model
+
+    skops_io.dump(model, tmp_path / "model.skops")
+    np.testing.assert_array_equal(model.predict_proba(X), predictions)
+    for part in (model[0], model[1].estimator, model[1].estimators_[0]):
+        assert part.get_metadata_routing().fit.requests.get("sample_weight") is None

@@ -1,11 +1,15 @@
 """How tuned boosters read the target and predict it: any labels, the order of classes, plain numbers."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import is_classifier, is_regressor
 from sklearn.metrics import accuracy_score, log_loss, r2_score, root_mean_squared_error
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+from xgboost import XGBRanker
 
-from sklearn_autotune import TunedXGBClassifier, TunedXGBRegressor
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(90, 2))
@@ -117,3 +121,42 @@ def test_a_search_does_not_depend_on_the_unit_of_a_regression_target():
     small, large = (dict(search.cv_results_) for search in searches)
     np.testing.assert_array_equal(small["param_max_depth"], large["param_max_depth"])
     np.testing.assert_allclose(small["mean_test_score"] * 1024.0, large["mean_test_score"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", [classifier, regressor])
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ("rank:ndcg", "which predicts each row alone.* OptunaSearchCV with XGBRanker"),
+        ("survival:aft", "which predicts no times until an event.* scikit-survival"),
+    ],
+)
+def test_objectives_for_other_targets_are_refused_with_what_takes_them(make, objective, message):
+    with pytest.raises(ValueError, match=f"objective='{objective}' is not for TunedXGB.*{message}"):
+        make(objective=objective).fit(X, CODES)
+
+
+def test_ranking_is_for_a_search_over_xgbranker():
+    ranked = pd.DataFrame(X, columns=["a", "b"]).assign(qid=np.repeat(np.arange(18), 5))
+    search = OptunaSearchCV(XGBRanker(n_estimators=5), {"max_depth": [1, 2]}, cv=GroupKFold(3), n_trials=2)
+    search.fit(ranked, CODES, groups=ranked["qid"])
+
+    theirs = GridSearchCV(XGBRanker(n_estimators=5), {"max_depth": [1, 2]}, cv=GroupKFold(3))
+    assert search.best_score_ == theirs.fit(ranked, CODES, groups=ranked["qid"]).best_score_ > 0.7
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "model", "target"),
+    [
+        (MultiOutputClassifier, classifier(), np.column_stack([CODES, CODES > 0])),
+        (MultiOutputRegressor, regressor(), np.column_stack([NUMBERS, -NUMBERS])),
+        (MultiOutputRegressor, AutoModelSelector("regression", ["ridge"], n_trials=1), np.column_stack([NUMBERS, X])),
+    ],
+)
+def test_several_targets_are_for_one_model_each(wrapper, model, target):
+    with pytest.raises(ValueError, match=f"with {wrapper.__name__} of sklearn.multioutput"):
+        model.fit(X, target)
+
+    predicted = wrapper(model).fit(X, target).predict(X)
+    assert predicted.shape == target.shape
+    assert all(r2_score(*pair) > 0.5 for pair in zip(target.T.astype(float), predicted.T, strict=True))

@@ -10,6 +10,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn_autotune import FoldRacing, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.boosting._fold_boosting import FoldBoosting
 from tests.boosting.toys import NotingXGBoost
+from tests.faults.nightly import at_night
 from tests.toys import read_log, statuses, table
 
 LIMIT = {"trial_timeout": 60.0}  # so that worker processes measure
@@ -67,6 +68,7 @@ def found():
     return {case: collect(fit(make())) for case, make in CASES.items()}
 
 
+@pytest.mark.few_by_day(4)
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("settings", [{"n_jobs": 2}, LIMIT], ids=["threads", "a worker process"])
 def test_a_search_is_the_same_in_threads_and_in_worker_processes(found, case, settings):
@@ -103,7 +105,9 @@ def test_several_workers_at_a_time_find_the_same():
     np.testing.assert_array_equal(several.oof_predictions_, one.oof_predictions_)
 
 
-@pytest.mark.parametrize("settings", [{}, LIMIT], ids=["in this process", "in a worker"])
+@pytest.mark.parametrize(
+    "settings", [pytest.param({}, id="in this process"), pytest.param(LIMIT, id="in a worker", marks=at_night)]
+)
 def test_the_winner_is_boosted_again_for_its_predictions_only_if_another_process_measured_it(
     tmp_path, monkeypatch, settings
 ):
@@ -115,12 +119,11 @@ def test_the_winner_is_boosted_again_for_its_predictions_only_if_another_process
         return predict(*args)
 
     def make(**params):
-        return TunedXGBRegressor(n_trials=10, cv=3, random_state=0, measure_default=False, **settings, **params)
+        return TunedXGBRegressor(n_trials=10, cv=3, random_state=4, measure_default=False, **settings, **params)
 
     monkeypatch.setattr(FoldBoosting, "predict_out_of_fold", count)
     whole = fit(make())
-    # It has not the best mean score: it was refined, and is within one standard error of the best.
-    assert whole.best_score_ < np.nanmax(dict(whole.cv_results_)["mean_test_score"])
+    assert whole.best_index_ >= 7  # the search of seven candidates below has not measured it
     assert n_again == [0]
 
     stored = {"storage": tmp_path / "study.db", "resume": True}

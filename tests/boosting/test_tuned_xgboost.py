@@ -105,6 +105,7 @@ EXACT = {
 }
 
 
+@pytest.mark.few_by_day(8)
 @pytest.mark.parametrize("case", EXACT)
 @pytest.mark.parametrize("n_jobs", [1, 3])
 def test_xgboost_itself_gives_the_winners_scores(case, n_jobs):
@@ -203,7 +204,7 @@ def size(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("n_jobs", [2, 3, 12])
+@pytest.mark.parametrize("n_jobs", [2, pytest.param(3, marks=at_night), 12])
 def test_the_table_is_the_same_for_any_n_jobs(cancer, n_jobs):
     params = {"n_trials": 12, "look_ahead": 3, "pruner": FoldRacing(0.3), "space": SPACE}
     one = classifier(n_jobs=1, **params).fit(*cancer)
@@ -225,10 +226,9 @@ def test_pruning_saves_folds_and_never_wins(cancer):
     assert status[search.best_index_] == "complete"
 
 
+@at_night
 def test_optunas_pruners_decide_too(cancer):
-    search = classifier(n_trials=12, pruner=MedianPruner(n_startup_trials=3)).fit(*cancer)
-
-    assert "pruned" in statuses(search)
+    assert "pruned" in statuses(classifier(n_trials=12, pruner=MedianPruner(n_startup_trials=3)).fit(*cancer))
 
 
 def test_a_fit_changes_no_argument_and_pickles(cancer):
@@ -445,7 +445,7 @@ def test_time_is_kept_within_a_fold(monkeypatch):
     assert now[0] < 2e6
 
 
-@pytest.mark.parametrize("n_jobs", [1, 3])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(3, marks=at_night)])
 def test_the_first_candidate_is_given_fewer_rounds_where_time_is_short(cancer, n_jobs):
     def slow(y, prediction):
         time.sleep(0.02)

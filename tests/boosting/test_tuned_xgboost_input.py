@@ -105,6 +105,7 @@ class FailingAt:
         return self.what
 
 
+@pytest.mark.few_by_day(6)
 @pytest.mark.parametrize("what", [LookupError, SystemExit, np.nan, 1j, 1e308, "good"], ids=str)
 @pytest.mark.parametrize("error_score", [0.0, np.nan])
 @pytest.mark.filterwarnings("ignore:Scoring failed:UserWarning", "ignore:One or more of the test:UserWarning")

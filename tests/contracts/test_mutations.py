@@ -132,6 +132,7 @@ def judge(seed):
     return [mutation.words, *problems] if problems else []
 
 
+@pytest.mark.few_by_day(10)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_search_drawn_at_random_gives_what_grid_search_gives(seed):
     assert not judge(seed)

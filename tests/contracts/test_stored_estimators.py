@@ -93,6 +93,7 @@ def predict(estimator, X):
     return (estimator.predict_proba if hasattr(estimator, "predict_proba") else estimator.predict)(X)
 
 
+@pytest.mark.few_by_day(14)
 @pytest.mark.parametrize("make_copy", COPIES.values(), ids=COPIES)
 def test_a_copy_of_a_fitted_estimator_predicts_the_same(fitted, make_copy):
     estimator, X = fitted

@@ -234,3 +234,14 @@ def test_the_winner_of_objectives_limits_and_a_threshold_is_a_script_that_says_w
         assert f"roc_auc {search.best_score_:.6g} (higher is better)" in code
         assert f"Objectives and limits: bytes {search.best_scores_['bytes']:.5g}, roc_auc" in code
         assert "(limit <= 20)" in code
+
+
+def test_the_script_of_a_selector_says_what_its_final_model_has():
+    from tests.aimed_searches import X, Y, select_front, select_plain
+
+    found = select_front().best_scores_
+    code = export_code(select_front(), check=(X[:, :6], Y))
+
+    assert f"Objectives and limits: roc_auc {found['auc']:.5g}, size (bytes) {found['size']:.5g}, loss" in code
+    assert f"recall {found['recall']:.5g} (limit >= 0.9)." in code
+    assert "Objectives and limits" not in export_code(select_plain())

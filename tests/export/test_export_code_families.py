@@ -28,6 +28,7 @@ def name(value):
     return value if isinstance(value, str) else value.name
 
 
+@pytest.mark.few_by_day(8)
 @pytest.mark.parametrize(("task", "family"), PAIRS, ids=name)
 def test_the_script_of_a_selector_predicts_the_same(task, family):
     X, y = DATA[task]

@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.export import register_onnx_converters
+from sklearn_autotune.export._onnx import REGRESSOR_OBJECTIVES
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # the converters' own
 
@@ -75,6 +76,7 @@ def test_the_best_estimator_is_converted_as_it_is(to_onnx):
     np.testing.assert_allclose(outputs["probabilities"], search.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.few_by_day(10)
 @pytest.mark.parametrize("labels", [("a", "b", "c"), (0, 1, 2), (5, 7, 9)], ids=str)
 @pytest.mark.parametrize(
     "make_model",
@@ -249,6 +251,55 @@ def test_without_onnxmltools_a_tuned_booster_says_what_to_install(to_onnx, monke
 
     with pytest.raises(ImportError, match="Conversion of TunedXGBRegressor to ONNX needs onnxmltools: pip install"):
         to_onnx(search, X[:1])
+
+
+def make_booster(is_classifier, **params):
+    from xgboost import XGBClassifier, XGBRegressor
+
+    model = (XGBClassifier if is_classifier else XGBRegressor)(n_estimators=4, random_state=0, **params)
+    return search_simple(model, max_depth=[2, 3])
+
+
+@pytest.mark.parametrize("objective", REGRESSOR_OBJECTIVES)
+def test_each_objective_that_is_converted_predicts_the_same(to_onnx, objective):
+    pytest.importorskip("onnxmltools")
+    X, y = load_patients()
+    y = y > 140 if objective.startswith("binary") else y / 100
+    params = {"quantile_alpha": 0.8} if "quantile" in objective else {}
+    search = make_booster(False, objective=objective, **params).fit(X, y)
+
+    outputs = run(to_onnx(search, X[:1], target_opset=OPSETS), X)
+
+    np.testing.assert_allclose(outputs["variable"].ravel(), search.predict(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("is_classifier", "params", "make_target", "named"),
+    [
+        (True, {"num_parallel_tree": 2}, lambda y: y > 140, "num_parallel_tree=2 for classes"),
+        (True, {"objective": "multi:softmax"}, lambda y: np.digitize(y, [100, 200]), "objective='multi:softmax'"),
+        (False, {"objective": "reg:logistic"}, lambda y: y > 140, "objective='reg:logistic'"),
+        (False, {"booster": "dart"}, lambda y: y, "booster='dart'"),
+        (False, {}, lambda y: np.column_stack([y, -y]), "2 targets"),
+    ],
+    ids=["forest", "softmax", "logistic", "dart", "targets"],
+)
+def test_xgboost_that_would_predict_otherwise_is_refused(to_onnx, is_classifier, params, make_target, named):
+    pytest.importorskip("onnxmltools")
+    X, y = load_patients()
+    search = make_booster(is_classifier, **params).fit(X, make_target(y).astype(float))
+
+    with pytest.raises(ValueError, match=rf"XGB\w+ cannot be converted to ONNX: it has {named}.*save_model"):
+        to_onnx(search, X[:1], target_opset=OPSETS)
+
+
+def test_a_tuned_booster_of_forests_is_refused(to_onnx):
+    pytest.importorskip("onnxmltools")
+    X, y = load_flowers()
+    search = TunedXGBClassifier(num_parallel_tree=2, **TUNED).fit(X, y)
+
+    with pytest.raises(ValueError, match="num_parallel_tree=2 for classes"):
+        to_onnx(search, X[:1], target_opset=OPSETS)
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------

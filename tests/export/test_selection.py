@@ -1,6 +1,7 @@
 """A selector's ensemble as a script: it is fitted on the same folds, or an error says why not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import KFold, ShuffleSplit
@@ -9,11 +10,12 @@ from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.export import export_code
 from sklearn_autotune.selection import _tasks
 from tests.export.scripts import assert_same_predictions
+from tests.faults.nightly import at_night
 
 
 @pytest.mark.parametrize(
     ("families", "cv"),
-    [(["xgboost", "lightgbm", "svm"], None), (["logistic", "forest", "naive_bayes"], 3)],
+    [(["xgboost", "lightgbm", "svm"], None), pytest.param(["logistic", "forest", "naive_bayes"], 3, marks=at_night)],
     ids=["boosters", "others"],
 )
 def test_a_blend_of_classifiers_is_fitted_on_the_same_folds(families, cv, mixed, predictions):
@@ -56,7 +58,29 @@ def test_a_single_fold_that_follows_time_is_refused():
 
     assert selector.n_splits_ == 1
     with pytest.raises(ValueError, match="single split"):
+        export_code(selector, check=(X, y))
+
+
+@pytest.mark.parametrize("rule", ["groups", "time"])
+def test_where_groups_or_time_divide_the_rows_a_script_is_written_if_it_predicts_the_same(rule, predictions):
+    random = np.random.RandomState(0)
+    X = pd.DataFrame({"a": random.normal(size=200), "day": np.arange(200)})
+    streets = X.assign(street=[f"street {number}" for number in random.randint(0, 40, 200)])
+    y = X["a"] + random.normal(size=200)
+    selector = AutoModelSelector("regression", ["ridge"], n_trials=1, random_state=0)
+    params = {"groups": np.arange(200) // 10} if rule == "groups" else {}
+    selector.set_params(time="day" if rule == "time" else None)
+
+    assert selector.fit(X, y, **params).inner_folds_ == rule
+    with pytest.raises(ValueError, match=f"was fitted with {rule}. .* Pass check="):
         export_code(selector)
+    if rule == "time":  # a model of all rows; with groups, it is the mean of models of the folds
+        predicted, _ = predictions(export_code(selector, check=(X, y)), X, y)
+        np.testing.assert_allclose(predicted, selector.predict(X), rtol=1e-6)
+        selector.fit(streets, y)  # statistics of the target, for which rows are divided
+        X = streets
+    with pytest.raises(ValueError, match="differs from this AutoModelSelector"):
+        export_code(selector, check=(X, y))
 
 
 @pytest.mark.parametrize("task", ["classification", "regression"])

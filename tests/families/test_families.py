@@ -147,6 +147,7 @@ def test_every_size_of_data_has_a_space_that_asks_for_no_more_rows_than_there_ar
             assert branch[counter].high <= n_rows
 
 
+@pytest.mark.few_by_day(24)
 @pytest.mark.parametrize("n_rows", [20, 120])
 @pytest.mark.parametrize("name", NAMES)
 def test_random_candidates_can_be_fitted_without_a_warning(name, n_rows):

@@ -112,6 +112,7 @@ def test_every_size_of_data_has_a_space_that_asks_for_no_more_rows_than_there_ar
             assert branch[counter].high <= n_rows
 
 
+@pytest.mark.few_by_day(45)
 @pytest.mark.parametrize(("n_rows", "n_classes"), [(20, 2), (20, 3), (120, 3)])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_random_candidate_fails_or_warns(name, n_rows, n_classes):

@@ -98,6 +98,7 @@ def test_every_step_of_scikit_learn_is_tested_here():
     assert {name for name in known if name.startswith("sklearn.")} == tested
 
 
+@pytest.mark.few_by_day(24)
 @pytest.mark.parametrize("n_rows", [20, 100])
 @pytest.mark.parametrize(("step", "table"), STEPS, ids=lambda value: repr(value)[:40].replace("\n", ""))
 def test_no_random_candidate_of_a_step_fails_or_warns(step, table, n_rows):
@@ -239,6 +240,14 @@ def test_numbers_of_columns_are_limited_by_the_table_where_it_reaches_the_step()
         "selectkbest__k": [10, 2, 5, 20, "all"]
     }
     assert auto_space(behind, n_rows=100, n_columns=30, steps=["selectkbest"]) == {"selectkbest__k": [10, 2, 5, "all"]}
+
+
+@pytest.mark.parametrize(("n_rows", "counts"), [(20, [2]), (100, [5]), (2000, [5, 20, 100])])
+@pytest.mark.parametrize("encoder", [OneHotEncoder(), OrdinalEncoder()])
+def test_an_encoder_has_a_space_for_any_number_of_rows(encoder, n_rows, counts):
+    space = auto_space(Pipeline([("encoder", encoder), ("model", SVC())]), n_rows=n_rows, steps=["encoder"])
+
+    assert space == {"encoder__min_frequency": [None, *counts]}
 
 
 def test_a_scaler_that_takes_another_ones_place_returns_frames_as_that_does():

@@ -7,6 +7,7 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune import OptunaSearchCV
+from tests.faults.nightly import at_night
 from tests.toys import CountingClassifier, DyingClassifier, read_log, statuses
 
 
@@ -16,7 +17,7 @@ def data():
     return rng.normal(size=(30, 3)), np.arange(30) % 2
 
 
-@pytest.mark.slow
+@at_night
 @pytest.mark.filterwarnings("ignore:One or more of the test scores are non-finite:UserWarning")
 def test_dask_ml_a_candidate_that_kills_its_worker_is_not_tried_for_ever(tmp_path, data):
     """It was started again without end, on one worker after the other."""

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from sklearn_autotune import OptunaSearchCV
+from tests.faults.nightly import at_night
 from tests.toy_samplers import SensitiveSampler
 from tests.toys import (
     CountingClassifier,
@@ -50,7 +51,7 @@ def test_optuna_4412_the_table_does_not_depend_on_n_jobs(data):
     assert statuses(two) == statuses(one)
 
 
-@pytest.mark.slow
+@at_night
 def test_optuna_4412_the_table_is_the_same_with_more_jobs_than_processors(data):
     one = sleepy_search().fit(*data)
     four = sleepy_search(n_jobs=4).fit(*data)
@@ -58,6 +59,7 @@ def test_optuna_4412_the_table_is_the_same_with_more_jobs_than_processors(data):
     assert table(four) == table(one)
 
 
+@pytest.mark.few_by_day(4)
 @pytest.mark.parametrize("n_jobs", [2, 4])
 @pytest.mark.parametrize("sampler", [None, SensitiveSampler()], ids=["tpe", "sensitive"])
 @pytest.mark.parametrize(

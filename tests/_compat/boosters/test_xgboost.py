@@ -10,6 +10,7 @@ from xgboost.callback import TrainingCallback
 
 from sklearn_autotune._compat.boosters import PartFit, find_default_rounds
 from sklearn_autotune._compat.boosters._xgboost import XGBOOST, make_feature_types
+from tests.threads import started_threads
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(120, 3))
@@ -123,15 +124,15 @@ def test_a_paused_fit_leaves_the_estimator_it_was_given_unfitted():
 
 
 def test_closing_ends_the_thread_whether_or_not_a_round_was_asked_for():
-    before = threading.active_count()
+    before = threading.enumerate()
     idle, paused = start(make()), start(make())
     paused.continue_to(2)
-    assert threading.active_count() == before + 2
+    assert len(started_threads(before)) == 2
 
     idle.close()
     paused.close()
 
-    assert threading.active_count() == before
+    assert started_threads(before) == []
 
 
 def test_asking_for_a_round_after_the_last_one_is_an_error_and_does_not_wait_for_ever():
