@@ -100,7 +100,8 @@ def test_ci_succeeds_where_every_program_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "failing", ["ruff check", "ruff format", "mypy", "-m build", "twine check", "wheel_check.py", "-m pytest -n 3 --dist"]
+    "failing",
+    ["ruff check", "ruff format", "mypy", "-m build", "twine check", "wheel_check.py", "-m pytest -n 3 --dist"],
 )
 def test_ci_fails_where_one_program_does(tmp_path, failing):
     done = run_all_jobs(tmp_path, failing=failing)

@@ -4,7 +4,13 @@ import optuna
 import pytest
 from optuna.samplers import TPESampler
 from optuna.trial import TrialState, create_trial
+from scipy.stats import loguniform
+from sklearn.datasets import load_iris
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import RidgeClassifier
+from sklearn.pipeline import Pipeline
 
+from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.samplers import _long_tpe
 from sklearn_autotune.samplers._long_tpe import LongTPESampler
 
@@ -70,6 +76,62 @@ def test_a_parameter_that_another_sampler_fixes_stays_fixed():
     assert {trial.params["x"] for trial in optimize(sampler, 60).trials} == {0.5}
 
 
+def branched_loss(trial):
+    kind = trial.suggest_categorical("kind", ["line", "curve", "constant", "switch"])
+    if kind == "constant":  # one candidate
+        return 5.0 + trial.suggest_categorical("added", [0])
+    if kind == "switch":  # two candidates
+        return 4.0 + trial.suggest_categorical("on", [True, False])
+    return trial.suggest_float(f"{kind}_x", -1, 1) ** 2 + (kind == "curve")
+
+
+def count_repeats(study):
+    measured = [trial.number for trial in study.trials if trial.state == TrialState.COMPLETE]
+    learnt = study.trials[measured[9] + 1 :]  # before ten are measured, all are drawn at random
+    return sum(trial.state == TrialState.FAIL for trial in learnt)
+
+
+class RepeatsFail:
+    """As in a search, a candidate that was measured before is not measured again, and teaches a sampler nothing."""
+
+    def __init__(self, objective):
+        self.objective = objective
+
+    def __call__(self, trial):
+        value = self.objective(trial)
+        if any(trial.params == other.params for other in trial.study.trials[: trial.number]):
+            raise ValueError("repeated")
+        return value
+
+
+@pytest.mark.parametrize("direction", ["minimize", "maximize"])
+def test_a_branch_whose_candidates_are_measured_is_not_proposed_again(direction):
+    sign = 1 if direction == "minimize" else -1
+    objective = RepeatsFail(lambda trial: sign * branched_loss(trial))
+    study = optuna.create_study(sampler=LongTPESampler(0, group=True), direction=direction)
+    plain = optuna.create_study(sampler=TPESampler(seed=0, multivariate=True, group=True), direction=direction)
+    for made in (study, plain):
+        for kind in ("constant", "line", "curve"):
+            made.enqueue_trial({"kind": kind})
+        made.optimize(objective, n_trials=120, catch=ValueError)
+
+    assert count_repeats(study) == 0
+    assert count_repeats(plain) > 20
+    kinds = [trial.params["kind"] for trial in study.trials[-80:]]
+    assert kinds.count("line") > kinds.count("curve") > 0
+
+
+def test_where_all_candidates_of_a_space_are_measured_one_is_proposed_again():
+    study = optuna.create_study(sampler=LongTPESampler(0, group=True))
+
+    def objective(trial):
+        return 0.0 if trial.suggest_categorical("kind", ["a", "b"]) == "a" else 1.0 + trial.suggest_int("n", 1, 2)
+
+    study.optimize(RepeatsFail(objective), n_trials=30, catch=ValueError)
+
+    assert len({tuple(trial.params.items()) for trial in study.trials}) == 3
+
+
 def test_several_objectives_keep_their_front():
     sampler = LongTPESampler(0, group=False)
 
@@ -97,3 +159,17 @@ def test_of_candidates_that_break_limits_the_best_are_kept_only_after_all_others
 
     kept = [trial.params["x"] * 60 for trial in study.sampler.history.open().trials]
     assert [round(x) for x in kept] == [*range(30, 60)]
+
+
+def test_a_search_measures_a_model_without_parameters_once_and_then_others():
+    X, y = load_iris(return_X_y=True)
+    spaces = [
+        {"model": [DummyClassifier()]},
+        {"model": [RidgeClassifier()], "model__alpha": loguniform(0.01, 100)},
+    ]
+    model = Pipeline([("model", DummyClassifier())])
+
+    search = OptunaSearchCV(model, spaces, n_trials=40, cv=2, look_ahead=1, random_state=0).fit(X, y)
+
+    assert len(search.cv_results_["params"]) == 40
+    assert count_repeats(search.study_) == 0
