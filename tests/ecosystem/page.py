@@ -35,6 +35,8 @@ NO_SPACE = "No space is known for"
 # What is installed in each environment. Those with names of versions are for older versions of a partner.
 ENVIRONMENTS = {
     "newest": (".[ecosystem]",),
+    # NGBoost needs lifelines, which takes no pandas 3.
+    "pandas-2": (".[run]", "pandas<3", "ngboost", "lightgbm", "pytest>=8.4", "hypothesis"),
     "lightgbm-4.6": (".", "lightgbm==4.6.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.0": (".", "xgboost==3.0.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.4": (".", "xgboost==3.4.*", "pandas", "pytest>=8.4", "hypothesis"),
@@ -160,6 +162,8 @@ PARTNERS = (
         "[the page](../guides/metrics.md#out-of-fold-predictions-of-the-winner); from 1.9 on "
         "`PrecisionRecallDisplay` too.",
     ),
+    Partner("pandas", "pandas", "test_frames.py::TestPandas", "Strings, categories, gaps, pandas' own types."),
+    Partner("pandas 2", "pandas", "test_frames.py::TestPandas", "As above.", "pandas-2"),
     Partner("polars", "polars", "test_frames.py::TestPolars", "Frames as X."),
     Partner("pyarrow", "pyarrow", "test_frames.py::TestPyarrow", "Tables as X."),
     Partner("narwhals", "narwhals", "test_frames.py::TestNarwhals", "Pass the frame inside: `frame.to_native()`."),
@@ -181,7 +185,8 @@ PARTNERS = (
         "NGBoost",
         "ngboost",
         "test_regressors.py::TestNGBoost",
-        "Give `scoring`, because its own score is a loss; give `Base` a `random_state`.",
+        "Give `scoring`, because its own score is a loss; give `Base` a `random_state`. It needs pandas 2.",
+        "pandas-2",
     ),
     Partner("interpret", "interpret", "test_regressors.py::TestInterpret", "Its processes inside those of the search."),
     Partner(
