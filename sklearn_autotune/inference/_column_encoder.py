@@ -331,9 +331,8 @@ def _read_array(X: Any) -> Any:
         advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
         if hasattr(X, "to_native"):
             advice = "the table inside: X.to_native()"
-        raise ValueError(
-            f"X is {type(X).__module__.partition('.')[0]}'s {type(X).__name__} and holds strings: {error}. Pass {advice}."
-        ) from error
+        package = type(X).__module__.partition(".")[0]
+        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
     _check_range(encoded, range(encoded.shape[1]))
     return encoded
 
