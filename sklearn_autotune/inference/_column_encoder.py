@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import (
     ColumnValues,
+    explain_strings,
     get_column_names,
     has_categorical_type,
     is_dataframe,
@@ -321,18 +322,10 @@ def _read_array(X: Any) -> Any:
     """Return an array or a sparse matrix as floats."""
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X is an array of {X.dtype}. Pass dates as columns of a DataFrame.")
-    try:
+    with explain_strings(X):
         encoded = check_array(
             X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
         )
-    except ValueError as error:
-        if "could not convert string to float" not in str(error):
-            raise
-        advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
-        if hasattr(X, "to_native"):
-            advice = "the table inside: X.to_native()"
-        package = type(X).__module__.partition(".")[0]
-        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
     _check_range(encoded, range(encoded.shape[1]))
     return encoded
 

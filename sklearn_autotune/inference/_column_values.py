@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -13,6 +14,7 @@ import numpy as np
 __all__ = [
     "ColumnValues",
     "cast_views",
+    "explain_strings",
     "find_many_valued_columns",
     "get_column_names",
     "has_categorical_type",
@@ -126,6 +128,21 @@ def cast_views(data: Any) -> Any:
         return data
     kind = str(getattr(data, "type", ""))
     return data.cast(f"large_{kind.removesuffix('_view')}") if kind in ARROW_VIEWS else data
+
+
+@contextmanager
+def explain_strings(X: Any) -> Iterator[None]:
+    """Say what to pass instead, if what is not a DataFrame cannot be read as numbers because it holds strings."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
+        if hasattr(X, "to_native"):
+            advice = "the table inside: X.to_native()"
+        package = type(X).__module__.partition(".")[0]
+        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
 
 
 def get_column_names(X: Any) -> list[Any]:
