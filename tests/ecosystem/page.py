@@ -405,10 +405,8 @@ def read_versions(folder, distribution):
 
 def describe_environment(folder):
     """The versions of what all partners in an environment share."""
-    script = (
-        "import sys; from importlib.metadata import version as v; import platform; print(platform.python_version(), "
-    )
-    script += "*(f', {name} {v(name)}' for name in sys.argv[1:]), sep='')"
+    script = "import sys; from importlib.metadata import version as v; from platform import python_version; "
+    script += "print(python_version(), *(f', {name} {v(name)}' for name in sys.argv[1:]), sep='')"
     command = [folder / "bin" / "python", "-c", script, "numpy", "scipy", "pandas", "joblib", "optuna"]
     return f"Python {subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()}"
 
@@ -442,11 +440,8 @@ def render_table(results, columns):
 
 def render(results, environment=""):
     """The page; ``environment`` says what most partners share."""
-    head = (
-        HEAD.replace("\n\nEach claim", f"\n\nMost of them ran with {environment}.\n\nEach claim")
-        if environment
-        else HEAD
-    )
+    said = f"Most of them ran with {environment}.\n\n" if environment else ""
+    head = HEAD.replace("Each claim", f"{said}Each claim")
     tools = ["", "## Folds, and what is done with a search", "", *render_table(results, {})]
     return "\n".join([head, *render_table(results, COLUMNS), *tools, *render_reasons(results), ""])
 
