@@ -226,6 +226,13 @@ def count(differences):
     return [wins, len(differences) - wins - losses, losses, *shown]
 
 
+def describe_bags(packages):
+    if "interpret" not in packages:
+        return ""
+    bags, rows = EXPLAINABLE["outer_bags"], MODELS["interpret.ExplainableBoostingClassifier"][1]
+    return f" The models of interpret have {bags} outer bags instead of 14, no interactions, and tables of {rows} rows."
+
+
 def report(rows):
     lines = []
     for name in dict.fromkeys(row["model"] for row in rows):
@@ -246,7 +253,7 @@ def report(rows):
         "failed. Scores of held-out rows, higher is better: accuracy "
         "of classifiers; of regressors R², for models of the median the explained share of the absolute error, for "
         "Poisson, gamma and Tweedie regression that of the deviance, with targets that are shifted to be positive; "
-        f"of survival models the concordance index. A difference up to {TIE} is a tie.\n\n"
+        f"of survival models the concordance index. A difference up to {TIE} is a tie.{describe_bags(packages)}\n\n"
         f"{markdown_table(header, lines)}\n"
     )
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.utils import indexable
 
 from sklearn_autotune._compat.html import MAX_SHOWN, render_paragraphs, render_table, render_view, wants_html
 from sklearn_autotune._compat.mlflow import pause_autologging
@@ -39,7 +38,7 @@ from sklearn_autotune.statistics._practical_equivalence import (
     compute_equivalence_probabilities,
 )
 from sklearn_autotune.storage._study import draw_seed
-from sklearn_autotune.tables._checks import check_no_gaps
+from sklearn_autotune.tables._checks import check_no_gaps, make_indexable
 
 __all__ = ["Comparison", "compare"]
 
@@ -154,7 +153,7 @@ def compare(
         return Comparison(**read_fitted_searches(methods), confidence=confidence, rope=rope)
     if X is None or y is None:
         raise TypeError("Pass both X and y, so that methods are fitted, or neither, to compare fitted searches.")
-    X, y, groups = indexable(X, y, groups)
+    X, y, groups = make_indexable(X, y, groups)
     if np.ndim(y) == 1 and any(
         get_method_kind(method) in (MethodKind.CLASSIFIER, MethodKind.REGRESSOR) for method in methods.values()
     ):

@@ -13,6 +13,7 @@ from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import (
     ColumnValues,
+    explain_strings,
     get_column_names,
     has_categorical_type,
     is_dataframe,
@@ -321,9 +322,10 @@ def _read_array(X: Any) -> Any:
     """Return an array or a sparse matrix as floats."""
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X is an array of {X.dtype}. Pass dates as columns of a DataFrame.")
-    encoded = check_array(
-        X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
-    )
+    with explain_strings(X):
+        encoded = check_array(
+            X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
+        )
     _check_range(encoded, range(encoded.shape[1]))
     return encoded
 

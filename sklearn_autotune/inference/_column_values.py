@@ -2,6 +2,7 @@
 
 import numbers
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -12,6 +13,8 @@ import numpy as np
 
 __all__ = [
     "ColumnValues",
+    "cast_views",
+    "explain_strings",
     "find_many_valued_columns",
     "get_column_names",
     "has_categorical_type",
@@ -30,6 +33,7 @@ MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
 PANDAS_CATEGORIES = ("Interval", "Period")
 PANDAS_MISSING = ("NAType", "NaTType")
 
+ARROW_VIEWS = ("string_view", "binary_view")
 POLARS_CATEGORICAL = ("Categorical", "Enum")
 
 # A column of codes, or of few different numbers, gains little from splines, and its knots would coincide.
@@ -110,6 +114,35 @@ def is_dataframe(X: Any) -> bool:
 
 def _is_arrow(X: Any) -> bool:
     return all(hasattr(type(X), name) for name in ("column_names", "schema", "shape"))
+
+
+def cast_views(data: Any) -> Any:
+    """Return a table or a column of Arrow without views of strings or bytes, of which Arrow cannot select rows.
+
+    Tables that Arrow makes from polars have such columns. Everything else is returned as it is.
+    """
+    if _is_arrow(data):
+        for index, column in enumerate(data.columns):
+            cast = cast_views(column)
+            data = data if cast is column else data.set_column(index, data.column_names[index], cast)
+        return data
+    kind = str(getattr(data, "type", ""))
+    return data.cast(f"large_{kind.removesuffix('_view')}") if kind in ARROW_VIEWS else data
+
+
+@contextmanager
+def explain_strings(X: Any) -> Iterator[None]:
+    """Say what to pass instead, if what is not a DataFrame cannot be read as numbers because it holds strings."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
+        if hasattr(X, "to_native"):
+            advice = "the table inside: X.to_native()"
+        package = type(X).__module__.partition(".")[0]
+        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
 
 
 def get_column_names(X: Any) -> list[Any]:
@@ -205,6 +238,8 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
 
 def _read_polars(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
     kind = column.dtype.base_type().__name__
+    if kind in ("Int128", "UInt128"):  # NumPy has no such integers
+        column = column.cast(float)
     if as_categories is None:
         as_categories = kind in POLARS_CATEGORICAL
     if not as_categories and kind in ("Date", "Datetime"):

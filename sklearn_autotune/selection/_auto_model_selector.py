@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import optuna
-from sklearn.utils import ClassifierTags, RegressorTags, indexable
+from sklearn.utils import ClassifierTags, RegressorTags
 
 from sklearn_autotune._compat.html import render_paragraphs
 from sklearn_autotune._compat.shared_params import SharedParamsMixin
@@ -44,7 +44,7 @@ from sklearn_autotune.selection._search_spec import choose_seed, make_search_spe
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
 from sklearn_autotune.selection._tasks import choose_folds_and_rows, choose_thresholds, make_tasks
 from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
-from sklearn_autotune.tables._checks import require_target
+from sklearn_autotune.tables._checks import make_indexable, require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
 from sklearn_autotune.tables._memory import require_memory
 from sklearn_autotune.tables._table_data import TableData, read_table
@@ -338,7 +338,7 @@ class AutoModelSelector(SharedParamsMixin, BlendPredictor, BaseSearch):
         deadline = None if self.timeout is None else start + self.timeout
         resolve_families(self.families, self.task or "classification")  # raises before the data are read
         artifacts = Artifacts(open_artifact_store(self.storage, self.artifact_store))
-        (X,) = indexable(X)
+        (X,) = make_indexable(X)
         data = self._read_data(X, y, {"sample_weight": sample_weight, "groups": groups})
         families = choose_families(self.families, self.task or "classification", data, self.cv)
         scorer = make_default_scorer(data.classes)

@@ -9,7 +9,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags, indexable
 
 from sklearn_autotune._compat.sklearn import count_rows
-from sklearn_autotune.inference._column_values import is_missing
+from sklearn_autotune.inference._column_values import cast_views, is_missing
 from sklearn_autotune.inference._encoding import scale_weights
 from sklearn_autotune.tables._target import check_no_dates, read_target_values
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_weight_length",
     "check_weighted_classes",
     "index_rows",
+    "make_indexable",
     "require_target",
 ]
 
@@ -35,6 +36,10 @@ def require_target(estimator: Any, y: Any) -> None:
         raise ValueError(
             f"y is a structured array with the fields {', '.join(fields)}, and {name} predicts one class or number for "
             "each row. For times until an event, take OptunaSearchCV with an estimator of scikit-survival."
+        )
+    if getattr(getattr(y, "dtype", None), "kind", "") == "T":
+        raise ValueError(
+            "y is an array of NumPy's StringDType, which scikit-learn's classifiers do not take. Pass y.astype(str)."
         )
     try:
         shape = tuple(y.shape if hasattr(y, "shape") else np.asarray(y).shape)
@@ -75,6 +80,17 @@ def check_no_gaps_to_predict(estimator: Any, y: Any) -> None:
         check_no_gaps(y)
 
 
+def make_indexable(*data: Any) -> list[Any]:
+    """Convert tables and columns so that rows can be selected, as scikit-learn's ``indexable`` and `cast_views` do.
+
+    Raises
+    ------
+    ValueError
+        If they have different numbers of rows.
+    """
+    return [cast_views(values) for values in indexable(*data)]
+
+
 def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:
     """Convert X and y so that rows can be selected; raise ValueError if the estimator cannot be fitted with this y."""
     if y is None and get_tags(search.estimator).target_tags.required:
@@ -82,7 +98,7 @@ def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:
             f"This {type(search).__name__} estimator requires y to be passed, but the target y is None: "
             f"{type(search.estimator).__name__} cannot be fitted without it."
         )
-    X, y = indexable(X, y)
+    X, y = make_indexable(X, y)
     check_no_gaps_to_predict(search.estimator, y)
     return X, y
 

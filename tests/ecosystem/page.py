@@ -35,6 +35,8 @@ NO_SPACE = "No space is known for"
 # What is installed in each environment. Those with names of versions are for older versions of a partner.
 ENVIRONMENTS = {
     "newest": (".[ecosystem]",),
+    # NGBoost needs lifelines, which takes no pandas 3.
+    "pandas-2": (".[run]", "pandas<3", "ngboost", "lightgbm", "pytest>=8.4", "hypothesis"),
     "lightgbm-4.6": (".", "lightgbm==4.6.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.0": (".", "xgboost==3.0.*", "pandas", "pytest>=8.4", "hypothesis"),
     "xgboost-3.4": (".", "xgboost==3.4.*", "pandas", "pytest>=8.4", "hypothesis"),
@@ -160,6 +162,8 @@ PARTNERS = (
         "[the page](../guides/metrics.md#out-of-fold-predictions-of-the-winner); from 1.9 on "
         "`PrecisionRecallDisplay` too.",
     ),
+    Partner("pandas", "pandas", "test_frames.py::TestPandas", "Strings, categories, gaps, pandas' own types."),
+    Partner("pandas 2", "pandas", "test_frames.py::TestPandas", "As above.", "pandas-2"),
     Partner("polars", "polars", "test_frames.py::TestPolars", "Frames as X."),
     Partner("pyarrow", "pyarrow", "test_frames.py::TestPyarrow", "Tables as X."),
     Partner("narwhals", "narwhals", "test_frames.py::TestNarwhals", "Pass the frame inside: `frame.to_native()`."),
@@ -181,7 +185,9 @@ PARTNERS = (
         "NGBoost",
         "ngboost",
         "test_regressors.py::TestNGBoost",
-        "Give `scoring`, because its own score is a loss; give `Base` a `random_state`.",
+        "Give `scoring`, because its own score is a loss; give `Base` a `random_state`. It needs "
+        "pandas 2, and 0.6 takes no scikit-learn 1.9.",
+        "pandas-2",
     ),
     Partner("interpret", "interpret", "test_regressors.py::TestInterpret", "Its processes inside those of the search."),
     Partner(
@@ -323,7 +329,8 @@ HEAD = """# With other libraries
 
 What happens where `OptunaSearchCV` meets other libraries, in the versions below. `pip install '.[ecosystem]'` installs
 all of them in one environment, except where the row names a version of its own. `tests/ecosystem/` holds the tests, and
-`python -m tests.ecosystem.page FOLDER` makes the environments, runs the tests there and writes this page.
+`python -m tests.ecosystem.page FOLDER` makes the environments, runs the tests there and writes this page. Versions are
+the newest that go together: MLflow takes no pyarrow 26, and Hydra no OmegaConf 2.4.
 
 Each claim is run through `GridSearchCV` first:
 
@@ -396,6 +403,14 @@ def read_versions(folder, distribution):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
+def describe_environment(folder):
+    """The versions of what all partners in an environment share."""
+    script = "import sys; from importlib.metadata import version as v; from platform import python_version; "
+    script += "print(python_version(), *(f', {name} {v(name)}' for name in sys.argv[1:]), sep='')"
+    command = [folder / "bin" / "python", "-c", script, "numpy", "scipy", "pandas", "joblib", "optuna"]
+    return f"Python {subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()}"
+
+
 def measure(partner, folder):
     environment = folder / partner.environment
     report = folder / f"{partner.title.strip('`').replace(' ', '-')}.xml"
@@ -423,9 +438,12 @@ def render_table(results, columns):
     return [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads), *rows]
 
 
-def render(results):
+def render(results, environment=""):
+    """The page; ``environment`` says what most partners share."""
+    said = f"Most of them ran with {environment}.\n\n" if environment else ""
+    head = HEAD.replace("Each claim", f"{said}Each claim")
     tools = ["", "## Folds, and what is done with a search", "", *render_table(results, {})]
-    return "\n".join([HEAD, *render_table(results, COLUMNS), *tools, *render_reasons(results), ""])
+    return "\n".join([head, *render_table(results, COLUMNS), *tools, *render_reasons(results), ""])
 
 
 def render_reasons(results):
@@ -457,7 +475,7 @@ def main(arguments):
         make_environment(folder / name, ENVIRONMENTS[name], PYTHONS.get(name, sys.executable))
         results[partner.title] = measure(partner, folder)
         stored.write_text(json.dumps(results, indent=1))
-    PAGE.write_text(render(results), encoding="utf-8")
+    PAGE.write_text(render(results, describe_environment(folder / "newest")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -165,6 +165,27 @@ def test_an_array_of_dates_is_refused():
         encode(np.array([["2024-01-01"]], dtype="datetime64[D]"))
 
 
+@pytest.mark.parametrize(
+    ("table", "advice"),
+    [
+        (np.array([["red", 1.0]], dtype=object), "numpy's ndarray.*'red'.* Pass a DataFrame of pandas or polars"),
+        (np.array([["red", "1"]], dtype=np.dtypes.StringDType()), "Pass a DataFrame of pandas or polars"),
+        ([["red", 1.0]], "builtins's list"),
+    ],
+    ids=["objects", "StringDType", "list"],
+)
+def test_strings_in_an_array_are_refused_with_what_takes_them(table, advice):
+    with pytest.raises(ValueError, match=advice):
+        encode(table)
+
+
+def test_strings_in_a_frame_of_narwhals_are_refused_with_what_takes_them():
+    narwhals = pytest.importorskip("narwhals")
+
+    with pytest.raises(ValueError, match=r"narwhals's DataFrame.* Pass the table inside: X\.to_native\(\)"):
+        encode(narwhals.from_native(pd.DataFrame({"x": ["red"]}), eager_only=True))
+
+
 DAY = pd.Timestamp("2024-01-01")
 
 

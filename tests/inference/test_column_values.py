@@ -12,6 +12,7 @@ import pyarrow
 import pytest
 
 from sklearn_autotune.inference._column_values import (
+    cast_views,
     find_many_valued_columns,
     is_dataframe,
     is_missing,
@@ -79,6 +80,11 @@ ALIKE = {
         polars.Series(DECIMALS),
         polars.Series([1.5, None, 2.0]),
     ],
+    "whole numbers": [
+        pd.Series([1, None, 2], dtype="Int64"),
+        polars.Series([1, None, 2], dtype=polars.UInt8),
+        polars.Series([1, None, 2], dtype=polars.Int128),
+    ],
     "booleans": [
         pd.Series(FLAGS, dtype=object),
         pd.Series(FLAGS, dtype="boolean"),
@@ -117,6 +123,7 @@ EXPECTED = {
     ),
     "times": ("times", {"second": [3602, np.nan, 0], "fraction": [0, np.nan, 0.5]}),
     "numbers": ("numbers", {"value": [1.5, np.nan, 2]}),
+    "whole numbers": ("numbers", {"value": [1, np.nan, 2]}),
     "booleans": ("booleans", {"value": [1, np.nan, 0]}),
     "nothing": ("nothing", {"value": [np.nan, np.nan, np.nan]}),
 }
@@ -245,3 +252,16 @@ def test_columns_of_few_values_get_no_curve():
     X = np.column_stack([np.arange(40), np.arange(40) % 9, np.zeros(40), np.arange(40) % 10])
 
     assert find_many_valued_columns(X) == [0, 3]
+
+
+def test_rows_can_be_selected_of_views_in_a_table_of_arrow():
+    columns = {"n": [1, 2, 3], "s": pyarrow.array(WORDS, pyarrow.string_view())}
+    table = pyarrow.table(columns | {"b": pyarrow.array([b"x", None, b""], pyarrow.binary_view())})
+
+    cast = cast_views(table)
+
+    assert cast.take([2, 0]).to_pydict() == {"n": [3, 1], "s": ["a", "b"], "b": [b"", b"x"]}
+    assert cast_views(table.column("s")).take([0]).to_pylist() == ["b"]
+    assert cast_views(cast) is cast
+    for other in (None, [1], pd.DataFrame({"s": WORDS}), polars.DataFrame({"s": WORDS}), np.zeros(2)):
+        assert cast_views(other) is other

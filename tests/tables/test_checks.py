@@ -3,13 +3,14 @@
 import numpy as np
 import pandas as pd
 import polars
+import pyarrow
 import pytest
 from scipy.sparse import csr_array
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, compare
 from sklearn_autotune.tables._checks import (
     check_classes,
     check_no_gaps,
@@ -18,6 +19,7 @@ from sklearn_autotune.tables._checks import (
     check_weight_length,
     check_weighted_classes,
     index_rows,
+    make_indexable,
     require_target,
 )
 from tests.toys import WeightedClassifier, read_log
@@ -73,6 +75,12 @@ def test_several_targets_and_times_until_an_event_are_refused_with_what_takes_th
 
     for single in (np.zeros((2, 1)), [0, 1], ["a", "b"], [[0], [0, 1]], pd.Series([0, 1]), polars.Series([0, 1])):
         require_target(estimator, single)
+
+
+@pytest.mark.parametrize("estimator", [TunedXGBClassifier(), AutoModelSelector()])
+def test_labels_of_numpys_stringdtype_are_refused_with_what_is_taken(estimator):
+    with pytest.raises(ValueError, match=r"StringDType.* Pass y\.astype\(str\)"):
+        estimator.fit(X, np.array(["a", "b", "a", "b"], dtype=np.dtypes.StringDType()))
 
 
 def test_target_and_metadata_that_are_right_are_handed_on_without_what_is_none():
@@ -187,3 +195,23 @@ def test_rows_can_be_taken_of_what_is_indexed():
     with pytest.raises(ValueError, match="in 1 of 2 rows"):
         index_rows(search, [[1], [2]], [1, np.nan])
     assert index_rows(GridSearchCV(PCA(), {}), X, None)[1] is None
+
+
+def test_a_table_that_arrow_makes_from_polars_can_be_searched_and_compared():
+    """Its strings are views, of which Arrow cannot select rows."""
+    frame = polars.DataFrame({"x": np.arange(40.0), "colour": ["red", "blue"] * 20})
+    table, y = pyarrow.table(frame), pyarrow.array(["no", "yes"] * 20, pyarrow.string_view())
+    assert "string_view" in map(str, table.schema.types)
+
+    rows, labels = make_indexable(table, y)
+    assert rows.take([1]).to_pylist() == [{"x": 1.0, "colour": "blue"}]
+    assert labels.take([1]).to_pylist() == ["yes"]
+
+    tuned = TunedXGBClassifier(n_estimators=5, n_trials=1, cv=2)
+    search = OptunaSearchCV(tuned, {"learning_rate": [0.1, 0.3]}, cv=2, error_score="raise").fit(table, y)
+    selector = AutoModelSelector(families=["logistic"], n_trials=1, cv=2).fit(table, y)
+    comparison = compare({"tuned": tuned}, table, y, cv=2, baselines=False)
+
+    assert (selector.predict(table) == np.asarray(y)).all()
+    assert search.score(table, y) == selector.score(table, y) == 1
+    assert comparison.column("score", "tuned").tolist() == [1, 1]
