@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.utils import murmurhash3_32
+from sklearn.feature_extraction.text import HashingVectorizer
 
 __all__ = ["GRAMS", "N_GRAMS", "GramReader", "TextLayout", "is_text", "measure_texts", "unpack_grams"]
 
@@ -41,23 +41,7 @@ WIDTH_QUANTILE = 0.99
 MAX_WIDTH, MIN_WIDTH = 256, 16
 MAX_BYTES = 2**26
 
-# Texts are divided into n-grams some at a time: so many, or those with so many characters.
 CHUNK_ROWS = 5000
-CHUNK_LENGTH = 2**20
-
-# What `HashingVectorizer` takes for a word.
-TOKEN = re.compile(r"(?u)\b\w\w+\b")
-
-# Between words, and between texts, in the bytes that n-grams are read from.
-SPACE, NEWLINE = 32, 10
-
-# The constants of MurmurHash3 of 32 bits, by Austin Appleby.
-HASH_FACTORS = np.array([0xCC9E2D51, 0x1B873593, 0x85EBCA6B, 0xC2B2AE35], dtype=np.uint32)
-HASH_STEP = np.uint32(5), np.uint32(0xE6546B64)
-TAIL_MASKS = np.array([0, 0xFF, 0xFFFF, 0xFFFFFF], dtype=np.uint32)
-
-# Longer n-grams, in bytes, are few, and are hashed one by one.
-MAX_HASHED_LENGTH = 64
 
 # Names of the columns into which a text is divided.
 MEASURES = "length", "words"
@@ -170,92 +154,13 @@ class TextLayout:
 
 def _iterate_chunks(texts: Sequence[str | None], *, has_characters: bool) -> Iterator[tuple[int, csr_matrix]]:
     """Yield the counts of hashed n-grams of some texts at a time, with the index of the first one."""
-    first, chunk, length = 0, [], 0
-    for index, text in enumerate(texts):
-        chunk.append((text or "").lower())
-        length += len(chunk[-1])
-        if len(chunk) == CHUNK_ROWS or length >= CHUNK_LENGTH or index + 1 == len(texts):
-            yield first, _count_grams(chunk, has_characters=has_characters)
-            first, chunk, length = index + 1, [], 0
-
-
-def _count_grams(texts: list[str], *, has_characters: bool) -> csr_matrix:
-    """Count the hashed n-grams of texts in lower case: of one and two words, and of three and four characters.
-
-    The counts are those of scikit-learn's `HashingVectorizer` with ``ngram_range=(1, 2)``, and with
-    ``analyzer="char_wb", ngram_range=(3, 4)``, added. All n-grams of some texts are hashed together.
-    """
-    parts = [_find_words(texts)] + ([_find_characters(texts)] if has_characters else [])
-    keys = np.sort(np.concatenate([rows.astype(np.int64) << HASH_BITS | hashes for rows, hashes in parts]))
-    is_first = np.flatnonzero(np.diff(keys, prepend=-1))
-    counts, keys = np.diff(is_first, append=len(keys)).astype(np.float64), keys[is_first]
-    indptr = np.searchsorted(keys, np.arange(len(texts) + 1, dtype=np.int64) << HASH_BITS).astype(np.int32)
-    return csr_matrix((counts, (keys & (N_GRAMS - 1)).astype(np.int32), indptr), shape=(len(texts), N_GRAMS))
-
-
-def _find_words(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the text and the hash of each word, and of each two that follow one another."""
-    data = "\n".join([" ".join(TOKEN.findall(text)) for text in texts] + [""]).encode()
-    values = np.frombuffer(data, dtype=np.uint8)
-    ends = np.flatnonzero((values == SPACE) | (values == NEWLINE))
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    is_last = values[ends] == NEWLINE
-    rows = np.cumsum(is_last) - is_last
-    is_word = ends > starts  # a text without words has an empty one
-    starts, ends, rows = starts[is_word], ends[is_word], rows[is_word]
-    pairs = np.flatnonzero(rows[1:] == rows[:-1])
-    starts, ends = np.concatenate([starts, starts[pairs]]), np.concatenate([ends, ends[pairs + 1]])
-    return np.concatenate([rows, rows[pairs]]), _hash(data, starts, ends - starts)
-
-
-def _find_characters(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the text and the hash of each three and four characters of a word with a space before and after it."""
-    data = "\n".join([f" {' '.join(text.split())} " for text in texts] + [""]).encode()
-    values = np.frombuffer(data, dtype=np.uint8)
-    starts = np.flatnonzero(values & 0xC0 != 0x80)  # of characters, which have one byte or more in UTF-8
-    is_between = (values[starts] == SPACE) | (values[starts] == NEWLINE)
-    row_of = np.cumsum(values[starts] == NEWLINE)
-    starts = np.append(starts, len(values))
-    rows, hashes = [], []
-    for length in (3, 4):
-        n_places = max(0, len(is_between) - length + 1)
-        is_inside = np.ones(n_places, dtype=bool)
-        for inner in range(1, length - 1):  # only the first and the last character may be a space
-            is_inside &= ~is_between[inner : inner + n_places]
-        first = np.flatnonzero(is_inside)
-        rows.append(row_of[first])
-        hashes.append(_hash(data, starts[first], starts[first + length] - starts[first]))
-    return np.concatenate(rows), np.concatenate(hashes)
-
-
-def _hash(data: bytes, starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Return the hashes of parts of some bytes, which are below `N_GRAMS`; those that `FeatureHasher` computes."""
-    padded = np.frombuffer(data + bytes(8), dtype=np.uint8).astype(np.uint32)
-    words = padded[:-3].copy()  # the four bytes from each place on
-    for byte in (1, 2, 3):
-        words |= padded[byte : len(padded) - 3 + byte] << np.uint32(8 * byte)
-    hashes, n_words = np.zeros(len(starts), dtype=np.uint32), lengths >> 2
-    for word in range(min(int(n_words.max(initial=0)), MAX_HASHED_LENGTH // 4)):
-        parts = np.flatnonzero(n_words > word)
-        mixed = _rotate(hashes[parts] ^ _mix(words[starts[parts] + 4 * word]), 13)
-        hashes[parts] = mixed * HASH_STEP[0] + HASH_STEP[1]
-    hashes ^= _mix(words[starts + 4 * n_words] & TAIL_MASKS[lengths & 3])
-    hashes ^= lengths.astype(np.uint32)
-    for shift, factor in ((16, HASH_FACTORS[2]), (13, HASH_FACTORS[3])):
-        hashes ^= hashes >> np.uint32(shift)
-        hashes *= factor
-    hashes ^= hashes >> np.uint32(16)
-    for index in np.flatnonzero(lengths > MAX_HASHED_LENGTH):
-        hashes[index] = murmurhash3_32(data[starts[index] : starts[index] + lengths[index]], positive=True)
-    return np.abs(hashes.view(np.int32)) & np.int32(N_GRAMS - 1)
-
-
-def _mix(words: np.ndarray) -> np.ndarray:
-    return np.asarray(_rotate(words * HASH_FACTORS[0], 15) * HASH_FACTORS[1])
-
-
-def _rotate(words: np.ndarray, n_bits: int) -> np.ndarray:
-    return np.asarray(words << np.uint32(n_bits) | words >> np.uint32(32 - n_bits))
+    settings: dict[str, Any] = {"n_features": N_GRAMS, "alternate_sign": False, "norm": None}
+    kinds = [HashingVectorizer(ngram_range=(1, 2), **settings)]
+    if has_characters:
+        kinds.append(HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **settings))
+    for first in range(0, len(texts), CHUNK_ROWS):
+        chunk = [text or "" for text in texts[first : first + CHUNK_ROWS]]
+        yield first, csr_matrix(sum(kind.transform(chunk) for kind in kinds))
 
 
 def _locate(grams: csr_matrix) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,19 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.feature_extraction.text import HashingVectorizer
 
 from sklearn_autotune.inference._column_encoder import ColumnEncoder
-from sklearn_autotune.inference._text import (
-    N_GRAMS,
-    TextLayout,
-    _count_grams,
-    is_text,
-    measure_texts,
-    unpack_grams,
-)
+from sklearn_autotune.inference._text import N_GRAMS, TextLayout, is_text, measure_texts, unpack_grams
 
 ROWS = range(200)
 FIRST, LAST = ("Anna", "Owen", "Ida", "Carl"), ("Braund", "Allen", "Meyer", "Olsen", "Smith")
@@ -126,36 +116,3 @@ def test_texts_that_are_repeated_are_categories_too():
         encoder.fit_transform(pd.DataFrame({"title": column}))
         assert (encoder.n_categories > 0).sum() == has_codes
         assert (encoder.n_categories == 0).sum() == 2  # characters and words
-
-
-ALPHABET = "ab1_-' \t\n\x1c\x00é\u0130ßŉ\u2028\u3000日本😀"
-ODD = ["", " ", "a", "a b", "ab", "x" * 500 + " y", "word " * 300, "İstanbul ß", "é" * 33 + " " + "日本" * 9, "ab\ncd"]
-
-
-def count_as_scikit_learn(texts, *, has_characters):
-    settings = {"n_features": N_GRAMS, "alternate_sign": False, "norm": None}
-    counts = HashingVectorizer(ngram_range=(1, 2), **settings).transform(texts)
-    if has_characters:
-        counts = counts + HashingVectorizer(analyzer="char_wb", ngram_range=(3, 4), **settings).transform(texts)
-    return counts
-
-
-@given(st.lists(st.one_of(st.sampled_from(ODD), st.text(ALPHABET), st.text()), min_size=1), st.booleans())
-def test_n_grams_are_those_of_scikit_learns_vectorizer_to_the_last_bit(texts, has_characters):
-    found = _count_grams([text.lower() for text in texts], has_characters=has_characters)
-
-    expected = count_as_scikit_learn(texts, has_characters=has_characters)
-    for name in ("data", "indices", "indptr"):
-        ours, theirs = getattr(found, name), getattr(expected, name)
-        np.testing.assert_array_equal(ours, theirs)
-        assert ours.dtype == theirs.dtype
-
-
-def test_texts_are_packed_alike_in_any_division(monkeypatch):
-    layout = TextLayout(width=40, has_characters=True, has_categories=False)
-    texts = [*ODD, None, *ODD]
-    expected = layout.pack(texts)
-
-    for name, value in (("CHUNK_ROWS", 3), ("CHUNK_LENGTH", 20)):
-        monkeypatch.setattr(f"sklearn_autotune.inference._text.{name}", value)
-        np.testing.assert_array_equal(layout.pack(texts), expected)
