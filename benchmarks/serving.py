@@ -2,9 +2,10 @@
 
 ``python -m benchmarks.serving``: for models that `deployed_model` returns, the seconds to predict one row and 100,000
 rows of the raw table, beside the sum of what its members' own estimators take for rows that are already prepared. What
-reading the table and preparing it for each member take is shown apart; both are part of the first number. Then the
-seconds to load the model from a file, as a run writes it, in a fresh process, beside those to import the libraries of
-its members, and the size of this file.
+reading the table and preparing it for each member take is shown apart; both are part of the first number. A search of
+a Pipeline adds no steps of its own: there, what the search predicts is shown beside what its best Pipeline does. Then
+the seconds to load the model from a file, as a run writes it, in a fresh process, beside those to import the libraries
+of its members, and the size of this file.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -48,6 +50,7 @@ MODELS = {
     "blend, categories and gaps": ("credit", lambda: make_selector("logistic")),
     "blend, regression": ("wages", lambda: make_selector("ridge", task="regression")),
     "blend, texts": ("tweets", lambda: make_selector("logistic")),
+    "blend, distinct texts": ("tweets", lambda: make_selector("logistic")),
     "linear, categories and gaps": ("credit", lambda: make_selector("logistic", families=(), n_trials=2)),
     "forest, categories and gaps": ("credit", lambda: make_selector("forest", families=(), n_trials=2)),
     "TunedXGBClassifier": ("credit", lambda: TunedXGBClassifier(n_trials=4, cv=3, n_jobs=1, random_state=0)),
@@ -109,6 +112,17 @@ def record_rows(model, pipelines, X):
     finally:
         for pipeline, steps in zip(pipelines, originals, strict=True):
             pipeline.steps = steps
+
+
+def measure_search(search, X, repeats):
+    """Return the median seconds of a search, and of its best Pipeline alone, as `measure_prediction` does."""
+    timed = interleave(
+        {"whole": lambda: find_predict(search)(X), "members": lambda: find_predict(search.best_estimator_)(X)},
+        repeats,
+        time.perf_counter,
+    )
+    seconds = {name: statistics.median(of_call) for name, of_call in timed.items()}
+    return seconds | {"reading": 0.0, "preparing": 0.0, "n_members": 1}
 
 
 def measure_prediction(model, X, repeats):
@@ -183,12 +197,17 @@ def measure(name, *, n_rows=MAX_ROWS, many_rows=MANY_ROWS, repeats=200, n_loads=
     model = search.deployed_model()
     assert isinstance(model, Pipeline)
     many = pd.DataFrame(X).iloc[np.random.RandomState(0).randint(0, len(X), many_rows)].reset_index(drop=True)
+    if "distinct" in name:  # of the rows that are drawn, no two have the same text
+        for column in many.select_dtypes(exclude="number").columns:
+            many[column] = [f"{text} {index}" for index, text in enumerate(many[column])]
+    of_search, of_model = partial(measure_search, search), partial(measure_prediction, model)
+    measure_rows = of_search if isinstance(search, OptunaSearchCV) else of_model
     loading = measure_loading(model, n_loads)
     layers = 2 if hasattr(model[-1], "final_estimator_") else 1
     about = {"model": name, "layers": layers} | loading
     return [
-        about | {"n_rows": 1} | measure_prediction(model, many[:1], repeats),
-        about | {"n_rows": many_rows} | measure_prediction(model, many, max(1, repeats // 40)),
+        about | {"n_rows": 1} | measure_rows(many[:1], repeats),
+        about | {"n_rows": many_rows} | measure_rows(many, max(1, repeats // 40)),
     ]
 
 
@@ -245,7 +264,8 @@ predicts one row, and {max(row["n_rows"] for row in rows):,} rows that are drawn
 
 The whole takes a raw table; the estimators alone get rows that are prepared, and their times are added. Reading and
 preparing are parts of the whole, and the last column leaves them out. Medians of 200 calls in turn for one row; for
-many rows of 5, or of 1 that takes more than a second. Of one row, scikit-learn's forests take most of the time because
+many rows of 5, or of 1 that takes more than a second. For `OptunaSearchCV`, the whole is the search, and the estimator
+alone is its best Pipeline. Of one row, scikit-learn's forests take most of the time because
 of joblib; a blend calls their trees itself, so that the whole can take less than the estimators alone.
 
 {markdown_table(header, lines)}

@@ -2,15 +2,20 @@
 
 A model is a Pipeline of preparing steps and an estimator. Its steps check the same table again and again, which takes
 longer than their arithmetic if there are few rows. `prepare_rows` does the arithmetic of scikit-learn's transformers
-without the checks, and to the last bit.
+without the checks, and to the last bit. Models of one blend that begin with the same steps prepare a table once:
+`share_preparation`.
 """
 
+import threading
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
@@ -19,16 +24,23 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sklearn.utils import get_tags
 
 from sklearn_autotune._compat.sklearn import limit_to_one_thread
-from sklearn_autotune.inference._column_encoder import ChunkScaler, MedianImputer
+from sklearn_autotune.inference._column_encoder import ChunkScaler, MedianImputer, clip_outliers
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
+from sklearn_autotune.inference._text import GramReader, unpack_grams
 
-__all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes", "prepare_rows"]
+__all__ = ["AveragedClassifier", "AveragedRegressor", "predict_all_classes", "prepare_rows", "share_preparation"]
 
 # Up to this number of rows, one thread predicts. For more rows, using all threads is faster.
 MAX_SINGLE_THREAD_ROWS = 50_000
 
 # Up to this number of rows, calling a forest's trees one by one is faster than handing them to joblib.
 MAX_DIRECT_ROWS = 1000
+
+# What the models of a blend share takes at most this number of bytes; beyond, each prepares the table itself.
+MAX_SHARED_BYTES = 2**28
+
+# Estimators of these packages do not change the rows that they predict; others get a copy of what is shared.
+READING_PACKAGES = {"sklearn", "sklearn_autotune", "xgboost", "lightgbm", "catboost"}
 
 FORESTS = (ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor)
 
@@ -74,7 +86,8 @@ def prepare_rows(model: Pipeline, X: Any) -> Any:
     >>> prepare_rows(model, np.array([[1.0]]))
     array([[0.]])
     """
-    return _apply_steps(model.steps[:-1], X)
+    shared = _scope.shared
+    return _apply_steps(model.steps[:-1], X) if shared is None else shared.prepare(model, X)
 
 
 def _apply_steps(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
@@ -89,12 +102,30 @@ def _transform(step: Any, X: Any) -> Any:
         is_usual, transform = DIRECT[type(step)]
         if is_usual(step):
             return transform(step, X)
-    return step.transform(X)
+    return _describe_texts(step, X) if isinstance(step, GramReader) else step.transform(X)
 
 
 def _transform_columns(step: ColumnTransformer, X: np.ndarray) -> np.ndarray:
     parts = [(part, columns) for _, part, columns in step.transformers_ if part != "drop" and len(columns)]
-    return np.hstack([_transform(part, X[:, columns]) for part, columns in parts])
+    return np.hstack([_transform_part(part, X[:, columns]) for part, columns in parts])
+
+
+def _transform_part(part: Any, X: np.ndarray) -> np.ndarray:
+    """Transform columns that are a copy: numbers are filled, scaled and clipped in place."""
+    kinds = [type(step) for _, step in part.steps] if type(part) is Pipeline else []
+    if kinds != [MedianImputer, ChunkScaler, FunctionTransformer] or X.dtype not in FLOATS:
+        return np.asarray(_transform(part, X))
+    imputer, scaler, clipper = (step for _, step in part.steps)
+    if clipper.func is not clip_outliers or clipper.validate or clipper.kw_args:
+        return np.asarray(_transform(part, X))
+    is_missing = np.isnan(X)
+    np.copyto(X, imputer.statistics_.astype(X.dtype), where=is_missing)
+    if imputer.indicator_ is not None:
+        X = np.hstack([X, is_missing[:, imputer.indicator_.features_]])
+    X -= scaler.mean_.astype(X.dtype)
+    X /= scaler.scale_.astype(X.dtype)
+    np.copyto(X, clip_outliers(X))
+    return X
 
 
 def _has_index_columns(step: ColumnTransformer) -> bool:
@@ -128,8 +159,18 @@ def _has_shared_column(step: OneHotEncoder) -> bool:
 
 
 def _scale(step: ChunkScaler, X: np.ndarray) -> np.ndarray:
-    scaled: np.ndarray = (X - step.mean_.astype(X.dtype)) / step.scale_.astype(X.dtype)
+    scaled: np.ndarray = X - step.mean_.astype(X.dtype)
+    scaled /= step.scale_.astype(X.dtype)
     return scaled
+
+
+def _describe_texts(step: GramReader, X: np.ndarray) -> np.ndarray:
+    """Replace texts by numbers. The n-grams of a text are unpacked once for all models of a blend."""
+    shared, counts = _scope.shared, []
+    for first, width in step.texts:
+        unpack = partial(unpack_grams, X[:, first : first + width])
+        counts.append(unpack() if shared is None else shared.get(X, (GramReader, first, width), unpack))
+    return step.transform_counts(X, counts)
 
 
 FLOATS = np.float32, np.float64
@@ -146,6 +187,94 @@ DIRECT: dict[type, tuple[Callable[[Any], bool], Callable[[Any, np.ndarray], np.n
     Pipeline: (lambda step: True, lambda step, X: _apply_steps(step.steps, X)),
     MedianImputer: (lambda step: True, _fill_missing),
 }
+
+
+# -- preparing once for several models ---------------------------------------------------------------------------------
+
+
+class _SharedPreparation:
+    """What the models of a blend have prepared of a table, as long as others of them need it too.
+
+    Parameters
+    ----------
+    pipelines : sequence of Pipeline
+        Each prepares a table once.
+    """
+
+    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
+        chains = [tuple(id(step) for _, step in model.steps[:-1]) for model in pipelines]
+        first = {id(model.steps[0][1]): model.steps[0][1] for model in pipelines}
+        distinct = {chain[:length] for chain in chains for length in range(2, len(chain) + 1)}
+        grams = [(GramReader, *text) for step in first.values() if isinstance(step, GramReader) for text in step.texts]
+        self.n_left: Counter[Hashable] = Counter([*chains, *(chain[:-1] for chain in distinct), *grams])
+        self.kept: dict[Hashable, tuple[Any, Any]] = {}
+        self.n_bytes = 0
+
+    def prepare(self, model: Pipeline, X: Any) -> Any:
+        """Return what the steps of a model but the last return for a table."""
+        prepared = self._apply_steps(model.steps[:-1], X)
+        return prepared if _only_reads(model[-1]) else prepared.copy()
+
+    def _apply_steps(self, steps: Sequence[tuple[str, Any]], X: Any) -> Any:
+        if not steps:
+            return X
+        chain = tuple(id(step) for _, step in steps)
+        return self.get(X, chain, lambda: _transform(steps[-1][1], self._apply_steps(steps[:-1], X)))
+
+    def get(self, X: Any, name: Hashable, compute: Callable[[], Any]) -> Any:
+        """Return what is kept of a table under this name, or compute it; keep it if another model needs it."""
+        self.n_left[name] -= 1
+        _, found = self.kept.get((id(X), name), (None, None))
+        if found is None:
+            found = compute()
+            if self.n_left[name] > 0 and self.n_bytes + _count_bytes(found) <= MAX_SHARED_BYTES:
+                self.kept[id(X), name] = X, found  # while X is kept, no other table has its id
+                self.n_bytes += _count_bytes(found)
+        elif self.n_left[name] <= 0:
+            del self.kept[id(X), name]
+            self.n_bytes -= _count_bytes(found)
+        return found
+
+
+def _count_bytes(values: Any) -> int:
+    parts = (values.data, values.indices, values.indptr) if issparse(values) else (values,)
+    return sum(part.nbytes for part in parts)
+
+
+def _only_reads(model: Any) -> bool:
+    """Whether a model, and each that it is made of, is of a package whose estimators change no rows."""
+    inner = getattr(model, "model_", None), getattr(model, "regressor_", None)
+    parts = [step for _, step in model.steps] if isinstance(model, Pipeline) else inner
+    is_known = type(model).__module__.partition(".")[0] in READING_PACKAGES
+    return is_known and all(part is None or isinstance(part, str) or _only_reads(part) for part in parts)
+
+
+class _Scope(threading.local):
+    """What the blend that predicts in this thread shares."""
+
+    shared: _SharedPreparation | None = None
+
+
+_scope = _Scope()
+
+
+@contextmanager
+def share_preparation(pipelines: Sequence[Pipeline]) -> Iterator[None]:
+    """Let models prepare a table once for all of them that begin with the same steps, in this thread.
+
+    Parameters
+    ----------
+    pipelines : sequence of Pipeline
+        Fitted. Steps are the same if they are one object.
+    """
+    if _scope.shared is not None:  # a blend calls its own methods, or is a part of another
+        yield
+        return
+    _scope.shared = _SharedPreparation(pipelines)
+    try:
+        yield
+    finally:
+        _scope.shared = None
 
 
 # -- predicting --------------------------------------------------------------------------------------------------------

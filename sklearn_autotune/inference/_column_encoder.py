@@ -1,8 +1,8 @@
 """Encodes raw columns as numbers and category codes, in the same way in training and in prediction."""
 
-import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,17 +13,19 @@ from sklearn.utils import check_array
 
 from sklearn_autotune.inference._column_values import (
     ColumnValues,
-    explain_strings,
+    RepeatedValues,
+    encode_categories,
     get_column_names,
     has_categorical_type,
     is_dataframe,
     read_column,
     read_columns,
     read_objects,
+    sort_distinct,
 )
 from sklearn_autotune.inference._text import GRAMS, TextLayout, is_text, measure_texts
 
-__all__ = ["ChunkScaler", "ColumnEncoder", "MedianImputer", "clip_outliers", "encode_categories", "fill_missing_codes"]
+__all__ = ["ChunkScaler", "ColumnEncoder", "MedianImputer", "clip_outliers", "fill_missing_codes"]
 
 # Models read numbers as 32-bit floats.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
@@ -35,8 +37,11 @@ MAX_ROUNDING = 1e-6
 
 SCALER_ROWS = 50_000
 
-# The form of a string that represents a number.
-NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]*)?")
+# Numbers that are beside each other in a table are in the same line of the processor's cache: so many columns are
+# written together, CACHED_ROWS rows at a time. Of more rows, each column is freed when it is written.
+CACHED_COLUMNS = 8
+CACHED_ROWS = 4096
+MAX_CACHED_ROWS = 200_000
 
 # By what a column held in training: what else it may hold in prediction.
 ALSO_READ = {"numbers": ("booleans",), "booleans": ("numbers",)}
@@ -203,7 +208,7 @@ class ColumnEncoder:
         if may_be_text and is_text(column.values):
             self.holds[index], self.texts[index] = "text", TextLayout.find(column.values)
         if column.holds == "categories" and (index not in self.texts or self.texts[index].has_categories):
-            self.categories[index] = _sort_distinct(column.values, self.missing)
+            self.categories[index] = sort_distinct(column.values, self.missing)
         self.parts.append(self.texts[index].parts if index in self.texts else _find_parts(column))
 
     def transform(self, X: Any) -> Any:
@@ -264,12 +269,15 @@ class ColumnEncoder:
         """Make a table of the encoded columns, which are removed from the list; replace ``missing`` by NaN."""
         n_rows = len(encoded[0]) if encoded else 0
         table = np.empty((n_rows, len(encoded)), dtype=self.dtype)
+        is_number = [self.holds[index] in ALSO_READ for index in self.column_indices]
         replaces_missing = self.reads_missing and not np.isnan(self.missing)
-        for position, index in enumerate(self.column_indices):
-            values, encoded[position] = encoded[position], np.empty(0)
-            if replaces_missing and self.holds[index] in ALSO_READ:
-                values = np.where(values == values.dtype.type(self.missing), np.nan, values)
-            table[:, position] = values
+        width = CACHED_COLUMNS if n_rows <= MAX_CACHED_ROWS else 1
+        for first in range(0, len(encoded), width):
+            columns, encoded[first : first + width] = encoded[first : first + width], [np.empty(0)] * width
+            for position, values in enumerate(columns if replaces_missing else ()):
+                if is_number[first + position]:
+                    columns[position] = np.where(values == values.dtype.type(self.missing), np.nan, values)
+            _fill_columns(table[:, first : first + width], columns)
         table = check_array(table, dtype=self.dtype, ensure_all_finite=False, input_name="X")
         _check_range(table, [names[index] for index in self.column_indices])
         return table
@@ -277,12 +285,15 @@ class ColumnEncoder:
     def _encode_text(self, column: ColumnValues, index: int) -> list[np.ndarray]:
         """Return the parts of a column of texts."""
         is_empty = column.holds == "nothing"
-        texts = [None if value is None or is_empty else str(value) for value in column.values]
+        is_repeated = isinstance(column.values, RepeatedValues) and 2 * len(column.values.distinct) < len(column.values)
+        values = [*column.values.distinct, None] if is_repeated else column.values  # each text once, if that is less
+        texts = [None if value is None or is_empty else str(value) for value in values]
         parts = measure_texts(texts)
         if self.texts[index].has_categories:
             parts["value"] = encode_categories(texts, self.categories[index])
         parts |= zip(self.texts[index].gram_parts, self.texts[index].pack(texts).T, strict=True)
-        return [parts[part] for part in self.parts[index]]
+        rows = column.values.codes if is_repeated else slice(None)
+        return [parts[part][rows] for part in self.parts[index]]
 
     def _split_column(self, column: ColumnValues, index: int, name: Any) -> dict[str, np.ndarray]:
         """Return the parts of a column, which did not hold categories in training."""
@@ -313,16 +324,39 @@ class ColumnEncoder:
         return encoded
 
 
+def _fill_columns(table: np.ndarray, columns: Sequence[np.ndarray]) -> None:
+    """Write columns into a table of the same shape."""
+    for start in range(0, len(table), CACHED_ROWS):
+        rows = slice(start, start + CACHED_ROWS)
+        for position, values in enumerate(columns):
+            table[rows, position] = values[rows]
+
+
 def _count_text_part(part: str, n_categories: int, number: int) -> int:
     """Return the number of categories of a part of a text: 0 for measures, and its negative number for n-grams."""
     return n_categories if part == "value" else -number if part.startswith(GRAMS) else 0
+
+
+@contextmanager
+def _explain_strings(X: Any) -> Iterator[None]:
+    """Say what to pass instead, if what is not a DataFrame cannot be read as numbers because it holds strings."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
+        if hasattr(X, "to_native"):
+            advice = "the table inside: X.to_native()"
+        package = type(X).__module__.partition(".")[0]
+        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
 
 
 def _read_array(X: Any) -> Any:
     """Return an array or a sparse matrix as floats."""
     if getattr(getattr(X, "dtype", None), "kind", "") in ("M", "m"):
         raise ValueError(f"X is an array of {X.dtype}. Pass dates as columns of a DataFrame.")
-    with explain_strings(X):
+    with _explain_strings(X):
         encoded = check_array(
             X, accept_sparse="csr", dtype=[np.float64, np.float32], ensure_all_finite=False, input_name="X"
         )
@@ -335,8 +369,10 @@ def _check_range(encoded: Any, names: Sequence[Any]) -> None:
     if issparse(encoded):
         too_large = encoded.indices[np.abs(encoded.data) > LARGEST_NUMBER]
     else:
-        largest = np.fmax(np.fmax.reduce(encoded, axis=0), -np.fmin.reduce(encoded, axis=0))
-        too_large = np.flatnonzero(largest > LARGEST_NUMBER)
+        too_large = np.empty(0, dtype=int)
+        if not max(np.fmax.reduce(encoded, axis=None), -np.fmin.reduce(encoded, axis=None)) <= LARGEST_NUMBER:
+            largest = np.fmax(np.fmax.reduce(encoded, axis=0), -np.fmin.reduce(encoded, axis=0))
+            too_large = np.flatnonzero(largest > LARGEST_NUMBER)
     if len(too_large):
         raise ValueError(
             "Input X contains infinity or a value too large for a 32-bit float in column "
@@ -364,48 +400,6 @@ def _find_parts(column: ColumnValues) -> tuple[str, ...]:
         return tuple(parts)
     differ = [part for part, values in parts.items() if len(np.unique(values[~np.isnan(values)])) > 1]
     return tuple(differ or list(parts)[:1])
-
-
-def _sort_distinct(values: list[Any], missing: float) -> list[Any]:
-    """Return the distinct categories, sorted, numbers before strings; omit numbers that also occur as strings."""
-    known = {value for value in values if value is not None and value != missing}
-    as_numbers = {_read_number(value) for value in known if isinstance(value, str)} - {None}
-    if missing in as_numbers:
-        known = {value for value in known if not (isinstance(value, str) and _read_number(value) == missing)}
-    return sorted(known - as_numbers, key=lambda value: (isinstance(value, str), value))
-
-
-def _read_number(text: str) -> int | float | None:
-    """Return the number that a string represents; None if it does not represent one."""
-    if not NUMBER.fullmatch(text):
-        return None
-    number = float(text)
-    return int(text) if "." not in text else int(number) if number.is_integer() else number
-
-
-def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
-    """Return the indices of values among the categories, NaN for unknown values; `ColumnEncoder` says what is equal."""
-    codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
-    number_codes: dict[Any, float] | None = None
-    found = {}
-    for value in dict.fromkeys(values):
-        code = codes.get(value)
-        if code is None and isinstance(value, str):
-            code = codes.get(_read_number(value))
-        elif code is None and value is not None:
-            if number_codes is None:  # slow, and seldom needed
-                number_codes = _find_number_codes(codes)
-            code = number_codes.get(value)
-        found[value] = np.nan if code is None else code
-    return np.fromiter(map(found.__getitem__, values), dtype=np.float64, count=len(values))
-
-
-def _find_number_codes(codes: Mapping[Any, float]) -> dict[Any, float]:
-    """Return the codes of strings by the numbers that they represent; of equal numbers that of the shortest string."""
-    number_codes: dict[Any, float] = {}
-    for text in sorted((value for value in codes if isinstance(value, str)), key=len):
-        number_codes.setdefault(_read_number(text), codes[text])
-    return number_codes
 
 
 def _warn_if_unknown(encoded: np.ndarray, column: ColumnValues, categories: list[Any], name: Any) -> None:

@@ -1,8 +1,8 @@
 """Reads one column of a table as numbers, dates, times or categories, from any library and type."""
 
 import numbers
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -13,16 +13,18 @@ import numpy as np
 
 __all__ = [
     "ColumnValues",
-    "cast_views",
-    "explain_strings",
+    "RepeatedValues",
+    "encode_categories",
     "find_many_valued_columns",
     "get_column_names",
     "has_categorical_type",
+    "is_arrow",
     "is_dataframe",
     "is_missing",
     "read_column",
     "read_columns",
     "read_objects",
+    "sort_distinct",
     "take_columns",
 ]
 
@@ -33,7 +35,6 @@ MICROSECONDS_A_DAY = 86_400 * MICROSECONDS_A_SECOND
 PANDAS_CATEGORIES = ("Interval", "Period")
 PANDAS_MISSING = ("NAType", "NaTType")
 
-ARROW_VIEWS = ("string_view", "binary_view")
 POLARS_CATEGORICAL = ("Categorical", "Enum")
 
 # A column of codes, or of few different numbers, gains little from splines, and its knots would coincide.
@@ -41,6 +42,48 @@ MIN_VALUES_OF_SPLINES = 10
 
 # Types whose values include missing ones: NaN and NaT.
 MAYBE_MISSING = (float, Decimal, np.generic)
+
+# The form of a string that represents a number.
+NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]*)?")
+
+# With fewer rows, reading each string takes no longer than finding the distinct ones.
+MIN_REPEATED_ROWS = 200
+
+
+class RepeatedValues(Sequence[str | None]):
+    """Strings that may be repeated: a sequence of them that holds each distinct string once.
+
+    Parameters
+    ----------
+    distinct : list of str
+        Each occurs in some row.
+    codes : ndarray of int, of shape (n_rows,)
+        The index of each row's string among the distinct ones, -1 for a missing value.
+
+    Examples
+    --------
+    >>> list(RepeatedValues(["b", "a"], np.array([0, 1, -1, 0])))
+    ['b', 'a', None, 'b']
+    """
+
+    def __init__(self, distinct: list[str], codes: np.ndarray) -> None:
+        self.distinct = distinct
+        self.codes = codes
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.codes)
+
+    def __getitem__(self, index: Any) -> Any:
+        """Return the string of a row, or a list of those of a slice of the rows."""
+        if isinstance(index, slice):
+            return list(RepeatedValues(self.distinct, self.codes[index]))
+        code = self.codes[index]
+        return None if code < 0 else self.distinct[code]
+
+    def __iter__(self) -> Iterator[str | None]:
+        """Iterate over the strings of all rows, None for missing ones."""
+        return map([*self.distinct, None].__getitem__, self.codes.tolist())
 
 
 @dataclass(frozen=True)
@@ -51,10 +94,10 @@ class ColumnValues:
     ----------
     holds : {"numbers", "booleans", "dates", "times", "categories", "nothing"}
         "nothing" if all values are missing.
-    values : ndarray or list, of length n_samples
+    values : ndarray, list or RepeatedValues, of length n_samples
         For numbers, booleans and nothing: floats, with NaN for missing values. For dates: ``datetime64[us]``, in UTC.
         For times of the day: ``timedelta64[us]`` since midnight. For categories: a list of str, int, float and bool,
-        with None for missing values.
+        with None for missing values; for many rows of strings alone, `RepeatedValues`.
     """
 
     holds: str
@@ -109,45 +152,17 @@ def find_many_valued_columns(X: Any) -> list[int]:
 def is_dataframe(X: Any) -> bool:
     """Whether X is a DataFrame of pandas or polars, or a table of Arrow."""
     has_types = all(hasattr(type(X), name) for name in ("columns", "dtypes", "shape"))  # computed by pandas when asked
-    return has_types or _is_arrow(X)
+    return has_types or is_arrow(X)
 
 
-def _is_arrow(X: Any) -> bool:
+def is_arrow(X: Any) -> bool:
+    """Whether the table is one of Arrow."""
     return all(hasattr(type(X), name) for name in ("column_names", "schema", "shape"))
-
-
-def cast_views(data: Any) -> Any:
-    """Return a table or a column of Arrow without views of strings or bytes, of which Arrow cannot select rows.
-
-    Tables that Arrow makes from polars have such columns. Everything else is returned as it is.
-    """
-    if _is_arrow(data):
-        for index, column in enumerate(data.columns):
-            cast = cast_views(column)
-            data = data if cast is column else data.set_column(index, data.column_names[index], cast)
-        return data
-    kind = str(getattr(data, "type", ""))
-    return data.cast(f"large_{kind.removesuffix('_view')}") if kind in ARROW_VIEWS else data
-
-
-@contextmanager
-def explain_strings(X: Any) -> Iterator[None]:
-    """Say what to pass instead, if what is not a DataFrame cannot be read as numbers because it holds strings."""
-    try:
-        yield
-    except ValueError as error:
-        if "could not convert string to float" not in str(error):
-            raise
-        advice = "a DataFrame of pandas or polars, or a table of Arrow, of which each column has a type of its own"
-        if hasattr(X, "to_native"):
-            advice = "the table inside: X.to_native()"
-        package = type(X).__module__.partition(".")[0]
-        raise ValueError(f"X is {package}'s {type(X).__name__} and holds strings: {error}. Pass {advice}.") from error
 
 
 def get_column_names(X: Any) -> list[Any]:
     """Return the names of the columns of a DataFrame."""
-    return list(X.column_names if _is_arrow(X) else X.columns)
+    return list(X.column_names if is_arrow(X) else X.columns)
 
 
 def take_columns(X: Any, names: list[Any]) -> Any:
@@ -159,7 +174,7 @@ def has_categorical_type(X: Any, index: int) -> bool:
     """Whether a column of a DataFrame has a type for categories."""
     if hasattr(X, "iloc"):
         return _is_pandas_categorical(X.dtypes.iloc[index])
-    if _is_arrow(X):
+    if is_arrow(X):
         return _is_arrow_dictionary(X.column(index))
     return X.dtypes[index].base_type().__name__ in POLARS_CATEGORICAL
 
@@ -192,7 +207,7 @@ def read_column(X: Any, index: int, name: Any, as_categories: bool | None = None
     """
     if hasattr(X, "iloc"):
         return _read_pandas(X.iloc[:, index], name, as_categories)
-    if _is_arrow(X):
+    if is_arrow(X):
         return _read_arrow(X.column(index), name, as_categories)
     return _read_polars(X[name], name, as_categories)
 
@@ -202,7 +217,7 @@ def read_columns(X: Any, as_categories: Sequence[bool]) -> Iterator[ColumnValues
     if hasattr(X, "iloc"):
         for (name, column), one in zip(X.items(), as_categories, strict=False):
             yield _read_pandas(column, name, one)
-    elif _is_arrow(X):
+    elif is_arrow(X):
         for column, name, one in zip(X.columns, X.column_names, as_categories, strict=False):
             yield _read_arrow(column, name, one)
     else:
@@ -231,9 +246,41 @@ def _read_pandas(column: Any, name: Any, as_categories: bool | None) -> ColumnVa
             return _read_pandas(column.dt.to_timestamp(), name, as_categories)
     if is_plain and kind == "O":
         return read_objects(column.tolist(), name, as_categories)
+    strings = _factorize(column.array) if kind == "O" else None
+    if strings is not None:
+        return ColumnValues("categories", strings)
     objects = np.array(column, dtype=object)
     objects[column.isna().to_numpy()] = None
     return read_objects(objects.tolist(), name, as_categories)
+
+
+def _factorize(array: Any) -> RepeatedValues | None:
+    """Return the values of an array of pandas if there are many, and all are strings or missing; otherwise None."""
+    if not _may_repeat(array[:MIN_REPEATED_ROWS]):
+        return None
+    codes, distinct = array.factorize()
+    strings = np.array(distinct, dtype=object).tolist()
+    return RepeatedValues(strings, codes) if set(map(type, strings)) == {str} else None
+
+
+def _may_repeat(first: Sequence[Any]) -> bool:
+    """Whether there are many values, and any of the first ones is a string."""
+    return len(first) == MIN_REPEATED_ROWS and any(isinstance(value, str) for value in first)
+
+
+def _find_repeated(objects: list[Any]) -> RepeatedValues | None:
+    """Return values of Python's types if there are many, and all are strings or missing; otherwise None."""
+    if not _may_repeat(objects[:MIN_REPEATED_ROWS]):
+        return None
+    try:
+        codes: dict[Any, int] = dict.fromkeys(objects, -1)
+    except TypeError:  # a value that has no hash
+        return None
+    strings = [value for value in codes if type(value) is str]
+    if not all(type(value) is str or is_missing(value) for value in codes):
+        return None
+    codes |= zip(strings, range(len(strings)), strict=True)
+    return RepeatedValues(strings, np.fromiter(map(codes.__getitem__, objects), dtype=np.intp, count=len(objects)))
 
 
 def _read_polars(column: Any, name: Any, as_categories: bool | None) -> ColumnValues:
@@ -267,7 +314,19 @@ def _read_arrow(column: Any, name: Any, as_categories: bool | None) -> ColumnVal
     if not as_categories and kind.startswith(("int", "uint", "float", "double", "halffloat")):
         floats = column.to_numpy().astype(np.float64)
         return _make_values("numbers", floats, np.isnan(floats))
+    strings = _encode_dictionary(column) if len(column) >= MIN_REPEATED_ROWS else None
+    if strings is not None:
+        return ColumnValues("categories", strings)
     return read_objects(column.to_pylist(), name, as_categories)
+
+
+def _encode_dictionary(column: Any) -> RepeatedValues | None:
+    """Return the values of a column of Arrow if it holds strings, of which some are not missing; otherwise None."""
+    if str(column.type) not in ("string", "large_string") or column.null_count == len(column):
+        return None
+    encoded = column.dictionary_encode().unify_dictionaries()
+    codes = [chunk.indices.fill_null(-1).to_numpy(zero_copy_only=False) for chunk in encoded.chunks if len(chunk)]
+    return RepeatedValues(encoded.chunk(0).dictionary.to_pylist(), np.concatenate(codes).astype(np.intp))
 
 
 def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> ColumnValues:
@@ -278,6 +337,9 @@ def read_objects(objects: list[Any], name: Any, as_categories: bool = False) -> 
     ValueError
         If there are values of other types, or if the types cannot be combined in one column.
     """
+    strings = _find_repeated(objects)
+    if strings is not None:
+        return ColumnValues("categories", strings)
     if any(issubclass(kind, MAYBE_MISSING) or kind.__name__ in PANDAS_MISSING for kind in set(map(type, objects))):
         objects = [None if is_missing(value) else value for value in objects]
     kinds = set(map(type, objects)) - {type(None)}
@@ -376,3 +438,51 @@ def _to_category(value: Any) -> str | int | float | bool:
         text = str(_to_naive_date(value))
         return text.removesuffix(" 00:00:00")  # a day is the same with and without a time of the day
     return str(value)
+
+
+# -- categories --------------------------------------------------------------------------------------------------------
+
+
+def sort_distinct(values: Sequence[Any], missing: float) -> list[Any]:
+    """Return the distinct categories, sorted, numbers before strings; omit numbers that also occur as strings."""
+    values = values.distinct if isinstance(values, RepeatedValues) else values
+    known = {value for value in values if value is not None and value != missing}
+    as_numbers = {_read_number(value) for value in known if isinstance(value, str)} - {None}
+    if missing in as_numbers:
+        known = {value for value in known if not (isinstance(value, str) and _read_number(value) == missing)}
+    return sorted(known - as_numbers, key=lambda value: (isinstance(value, str), value))
+
+
+def _read_number(text: str) -> int | float | None:
+    """Return the number that a string represents; None if it does not represent one."""
+    if not NUMBER.fullmatch(text):
+        return None
+    number = float(text)
+    return int(text) if "." not in text else int(number) if number.is_integer() else number
+
+
+def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.ndarray:
+    """Return the indices of values among the categories, NaN for unknown values; `ColumnEncoder` says what is equal."""
+    if isinstance(values, RepeatedValues):
+        return np.append(encode_categories(values.distinct, categories), np.nan)[values.codes]
+    codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
+    number_codes: dict[Any, float] | None = None
+    found = {}
+    for value in dict.fromkeys(values):
+        code = codes.get(value)
+        if code is None and isinstance(value, str):
+            code = codes.get(_read_number(value))
+        elif code is None and value is not None:
+            if number_codes is None:  # slow, and seldom needed
+                number_codes = _find_number_codes(codes)
+            code = number_codes.get(value)
+        found[value] = np.nan if code is None else code
+    return np.fromiter(map(found.__getitem__, values), dtype=np.float64, count=len(values))
+
+
+def _find_number_codes(codes: Mapping[Any, float]) -> dict[Any, float]:
+    """Return the codes of strings by the numbers that they represent; of equal numbers that of the shortest string."""
+    number_codes: dict[Any, float] = {}
+    for text in sorted((value for value in codes if isinstance(value, str)), key=len):
+        number_codes.setdefault(_read_number(text), codes[text])
+    return number_codes

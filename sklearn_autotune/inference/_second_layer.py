@@ -1,14 +1,24 @@
-"""The second layer of an ensemble, as the final estimator of scikit-learn's stacking."""
+"""The ensembles of a selector, as scikit-learn's voting and stacking, and the second layer as its final estimator."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 
+from sklearn_autotune.inference._averaging import share_preparation
 from sklearn_autotune.inference._temperature_scaling import make_stacking_features
 
-__all__ = ["SecondLayerClassifier", "SecondLayerRegressor"]
+__all__ = [
+    "BlendStackingClassifier",
+    "BlendStackingRegressor",
+    "BlendVotingClassifier",
+    "BlendVotingRegressor",
+    "SecondLayerClassifier",
+    "SecondLayerRegressor",
+]
 
 
 class _TwoLayerAverage(BaseEstimator):
@@ -107,3 +117,52 @@ class SecondLayerRegressor(RegressorMixin, _TwoLayerAverage):
         n_first_layer = len(self.base_weights)
         blocks = [X[:, index] for index in range(n_first_layer)]
         return self._average(blocks, X[:, n_first_layer:], lambda model, columns: model.predict(columns))
+
+
+# -- ensembles whose models prepare a table once -----------------------------------------------------------------------
+
+
+def _share_of(ensemble: Any) -> AbstractContextManager[None]:
+    """Return the context in which the models of the first layer share the table that they prepare."""
+    return share_preparation([pipeline for frozen in ensemble.estimators_ for pipeline in frozen.estimator.models])
+
+
+class BlendVotingClassifier(VotingClassifier):
+    """`VotingClassifier` of frozen `AveragedClassifier`, of which those with equal steps prepare a table once."""
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the weighted mean of the probabilities, of shape (n_rows, n_classes)."""
+        with _share_of(self):
+            return super().predict_proba(X)
+
+
+class BlendVotingRegressor(VotingRegressor):
+    """`VotingRegressor` of frozen `AveragedRegressor`, of which those with equal steps prepare a table once."""
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the weighted mean of the values, of shape (n_rows,)."""
+        with _share_of(self):
+            return super().predict(X)
+
+
+class BlendStackingClassifier(StackingClassifier):
+    """`StackingClassifier` of frozen `AveragedClassifier`, of which those with equal steps prepare a table once."""
+
+    def predict(self, X: Any, **predict_params: Any) -> np.ndarray:
+        """Return the most probable class of each row."""
+        with _share_of(self):
+            return super().predict(X, **predict_params)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the second layer, of shape (n_rows, n_classes)."""
+        with _share_of(self):
+            return super().predict_proba(X)
+
+
+class BlendStackingRegressor(StackingRegressor):
+    """`StackingRegressor` of frozen `AveragedRegressor`, of which those with equal steps prepare a table once."""
+
+    def predict(self, X: Any, **predict_params: Any) -> np.ndarray:
+        """Return the values of the second layer, of shape (n_rows,)."""
+        with _share_of(self):
+            return super().predict(X, **predict_params)

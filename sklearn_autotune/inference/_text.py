@@ -1,6 +1,7 @@
 """Tells free text from categories, and writes each text as hashed n-grams in columns of numbers."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -10,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.feature_extraction.text import HashingVectorizer
 
-__all__ = ["GRAMS", "N_GRAMS", "TextLayout", "is_text", "measure_texts", "unpack_grams"]
+__all__ = ["GRAMS", "N_GRAMS", "GramReader", "TextLayout", "is_text", "measure_texts", "unpack_grams"]
 
 # A column is text if it has more than MIN_TEXTS different strings, at least MIN_DISTINCT_SHARE of its strings differ,
 # and they have MIN_WORDS words on average. Numbers, dates such as "2 March 2020" and identifiers have fewer words.
@@ -195,3 +196,19 @@ def unpack_grams(packed: np.ndarray) -> csr_matrix:
     indptr = np.concatenate([[0], np.cumsum(is_gram.sum(axis=1))])
     counts, indices = (values & MAX_COUNT).astype(np.float32), (values >> COUNT_BITS).astype(np.int32)
     return csr_matrix((counts, indices, indptr), shape=(len(both), N_GRAMS))
+
+
+class GramReader(ABC):
+    """A step that reads the n-grams of texts, which `unpack_grams` may unpack once for several of them.
+
+    Attributes
+    ----------
+    texts : sequence of (int, int)
+        For each text, its first column with n-grams, and the number of these columns.
+    """
+
+    texts: Sequence[tuple[int, int]]
+
+    @abstractmethod
+    def transform_counts(self, X: np.ndarray, counts: Sequence[csr_matrix]) -> np.ndarray:
+        """Return what ``transform`` returns for X; ``counts`` has the counts of the n-grams of each text."""

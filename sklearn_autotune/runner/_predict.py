@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.ensemble import StackingClassifier, VotingClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_autotune._compat.optional import import_optional
-from sklearn_autotune.inference._second_layer import SecondLayerClassifier
+from sklearn_autotune.inference._second_layer import (
+    BlendStackingClassifier,
+    BlendVotingClassifier,
+    SecondLayerClassifier,
+)
 from sklearn_autotune.runner._config import ConfigError
 from sklearn_autotune.runner._data import find_table_file, is_of_package, read_table
 from sklearn_autotune.runner._folder import load_model, read_metadata
@@ -228,9 +231,9 @@ def _predict_block(model: Any, X: "pd.DataFrame") -> tuple[Any, Any]:
 
 def _takes_most_probable(model: Any) -> bool:
     """Whether the labels of a classifier are those of its highest probabilities, as those of our blends are."""
-    if type(model) is StackingClassifier and type(model.final_estimator_) is FrozenEstimator:
+    if type(model) is BlendStackingClassifier and type(model.final_estimator_) is FrozenEstimator:
         return isinstance(model.final_estimator_.estimator, SecondLayerClassifier)
-    return type(model) is VotingClassifier and model.voting == "soft"
+    return type(model) is BlendVotingClassifier and model.voting == "soft"
 
 
 def _find_row(

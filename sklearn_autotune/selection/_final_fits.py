@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import joblib
 import numpy as np
-from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.pipeline import Pipeline
@@ -16,7 +16,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.types import ArrayLike, MatrixLike
-from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
+from sklearn_autotune.inference._second_layer import (
+    BlendStackingClassifier,
+    BlendStackingRegressor,
+    BlendVotingClassifier,
+    BlendVotingRegressor,
+    SecondLayerClassifier,
+    SecondLayerRegressor,
+)
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.search._final_fit import average_over_folds
 from sklearn_autotune.search._trial_loop import TrialRecord
@@ -28,7 +35,7 @@ from sklearn_autotune.selection._schedule import TimeReserve
 from sklearn_autotune.selection._second_layer import SecondLayer, is_second_layer, uses_passthrough
 from sklearn_autotune.storage._artifacts import Artifacts
 
-__all__ = ["FINAL_FIT", "BlendPredictor", "FinalFits", "is_classification_task"]
+__all__ = ["FINAL_FIT", "BlendPredictor", "FinalFits", "is_classification_task", "unify_steps"]
 
 FINAL_FIT = "final fit"  # the name of this stage, as it is shown
 
@@ -305,6 +312,7 @@ class FinalFits:
             The models by number; None is those of `fit`.
         """
         fitted = self.fitted if fitted is None else fitted
+        unify_steps([model for averaged in fitted.values() for model in averaged.models])
         classes = self.full_fit.classes
         n_columns = self.full_fit.task.X.shape[1]
         y = np.arange(2.0) if classes is None else classes
@@ -314,8 +322,8 @@ class FinalFits:
         named_estimators = [(make_label(record), FrozenEstimator(fitted[record.number])) for record, _ in chosen]
         weights = [weight for _, weight in chosen]
         if classes is None:
-            return VotingRegressor(named_estimators, weights=weights).fit(placeholder, y)
-        return VotingClassifier(named_estimators, voting="soft", weights=weights).fit(placeholder, y)
+            return BlendVotingRegressor(named_estimators, weights=weights).fit(placeholder, y)
+        return BlendVotingClassifier(named_estimators, voting="soft", weights=weights).fit(placeholder, y)
 
     def _assemble_stacking(self, chosen: Sequence[tuple[TrialRecord, float]], fitted: Mapping[int, Any]) -> Any:
         base_records = self.second_layer.base_records
@@ -334,11 +342,26 @@ class FinalFits:
         settings: dict[str, Any] = {"cv": "prefit", "passthrough": True}
         if self.full_fit.classes is None:
             second = FrozenEstimator(SecondLayerRegressor(weights, stacked, len(base_records)))
-            return StackingRegressor(named_estimators, second, **settings)
+            return BlendStackingRegressor(named_estimators, second, **settings)
         second = FrozenEstimator(
             SecondLayerClassifier(weights, stacked, len(base_records), np.arange(len(self.full_fit.classes)))
         )
-        return StackingClassifier(named_estimators, second, stack_method="predict_proba", **settings)
+        return BlendStackingClassifier(named_estimators, second, stack_method="predict_proba", **settings)
+
+
+def unify_steps(models: Sequence[Pipeline]) -> None:
+    """Replace steps of models, all but the last, by one object if they are equal, so that a blend applies them once.
+
+    Parameters
+    ----------
+    models : sequence of Pipeline
+        Fitted.
+    """
+    known: dict[str, Any] = {}
+    for model in models:
+        model.steps = [(name, known.setdefault(joblib.hash(step), step)) for name, step in model.steps[:-1]] + [
+            model.steps[-1]
+        ]
 
 
 def is_classification_task(selector: Any) -> bool:

@@ -9,7 +9,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import check_array, check_consistent_length, column_or_1d, get_tags, indexable
 
 from sklearn_autotune._compat.sklearn import count_rows
-from sklearn_autotune.inference._column_values import cast_views, is_missing
+from sklearn_autotune.inference._column_values import is_arrow, is_missing
 from sklearn_autotune.inference._encoding import scale_weights
 from sklearn_autotune.tables._target import check_no_dates, read_target_values
 
@@ -24,6 +24,8 @@ __all__ = [
     "make_indexable",
     "require_target",
 ]
+
+ARROW_VIEWS = ("string_view", "binary_view")
 
 
 def require_target(estimator: Any, y: Any) -> None:
@@ -80,15 +82,29 @@ def check_no_gaps_to_predict(estimator: Any, y: Any) -> None:
         check_no_gaps(y)
 
 
+def _cast_views(data: Any) -> Any:
+    """Return a table or a column of Arrow without views of strings or bytes, of which Arrow cannot select rows.
+
+    Tables that Arrow makes from polars have such columns. Everything else is returned as it is.
+    """
+    if is_arrow(data):
+        for index, column in enumerate(data.columns):
+            cast = _cast_views(column)
+            data = data if cast is column else data.set_column(index, data.column_names[index], cast)
+        return data
+    kind = str(getattr(data, "type", ""))
+    return data.cast(f"large_{kind.removesuffix('_view')}") if kind in ARROW_VIEWS else data
+
+
 def make_indexable(*data: Any) -> list[Any]:
-    """Convert tables and columns so that rows can be selected, as scikit-learn's ``indexable`` and `cast_views` do.
+    """Convert tables and columns so that rows can be selected, as scikit-learn's ``indexable`` and `_cast_views` do.
 
     Raises
     ------
     ValueError
         If they have different numbers of rows.
     """
-    return [cast_views(values) for values in indexable(*data)]
+    return [_cast_views(values) for values in indexable(*data)]
 
 
 def index_rows(search: Any, X: Any, y: Any) -> tuple[Any, Any]:

@@ -1,5 +1,10 @@
-"""Reads a CSV or Parquet file some rows at a time, so that each row is what it would be in any other division."""
+"""Reads files with little memory beside the table: some rows at a time, or some columns, and divides the rows.
 
+Each row that is read some rows at a time is what it would be in any other division.
+"""
+
+import inspect
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,12 +16,21 @@ from sklearn_autotune._compat.optional import import_optional
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["PARQUET", "FileChunks", "read_csv_names"]
+__all__ = ["PARQUET", "FileChunks", "divide_rows", "hash_rows", "read_csv_names", "read_parquet"]
 
 PARQUET = (".parquet", ".pq")
 
 # A 64-bit float holds all whole numbers up to this one. Beyond, how pandas rounds depends on the column's other values.
 LARGEST_WHOLE = 2**53
+
+# A Parquet file is read in so many parts of its columns, because what is decoded takes memory beside the columns.
+N_PARTS = 10
+
+# Rows that are hashed at a time: of strings, pandas makes objects first.
+HASHED_ROWS = 50_000
+
+# A table with more columns is divided at once, because taking one column out takes longer the more there are.
+MAX_DIVIDED_COLUMNS = 200
 
 TRUTH_VALUES = {"true": True, "false": False}
 
@@ -95,6 +109,67 @@ def read_csv_names(path: Path) -> list[str]:
     if doubled:
         raise ValueError(f"more than one column is called {', '.join(map(repr, doubled))}. Rename or delete the others")
     return list(names)
+
+
+def read_parquet(path: Path) -> "pd.DataFrame":
+    """Read a Parquet file as pandas does, some columns after the others, so that there is no second copy of all.
+
+    Raises
+    ------
+    ValueError, OSError, ImportError
+        If it cannot be read.
+    """
+    pandas = import_optional("pandas", "Reading data")
+    schema = import_optional("pyarrow.parquet", "Reading Parquet files").read_schema(path)
+    names = list(schema.names)
+    settings: dict[str, Any] = {"pre_buffer": False}
+    if "to_pandas_kwargs" in inspect.signature(pandas.read_parquet).parameters:
+        settings["to_pandas_kwargs"] = {"split_blocks": True, "self_destruct": True}
+    index_columns = (schema.pandas_metadata or {}).get("index_columns", [])
+    if any(isinstance(name, str) for name in index_columns) or len(set(names)) < len(names) or len(names) < 2:
+        return pandas.read_parquet(path, **settings)
+    parts = [list(part) for part in np.array_split(np.array(names, dtype=object), min(N_PARTS, len(names)))]
+    tables = [pandas.read_parquet(path, columns=part, **settings) for part in parts]
+    return pandas.DataFrame({name: table[name] for table in tables for name in table}, copy=False)
+
+
+def divide_rows(table: "pd.DataFrame", parts: Sequence[np.ndarray]) -> list[Any]:
+    """Return some rows of a table, and others, and empty the table: each column is freed when its rows are taken.
+
+    Parameters
+    ----------
+    table : DataFrame
+        No other two columns have the same name.
+    parts : sequence of ndarray of int
+        Positions of rows.
+    """
+    pandas = import_optional("pandas", "Reading data")
+    if table.shape[1] > MAX_DIVIDED_COLUMNS:
+        return [table.iloc[rows] for rows in parts]
+    indices = [table.index[rows] for rows in parts]  # one for all columns
+    taken: list[dict[Any, Any]] = [{} for _ in parts]
+    for name in list(table.columns):
+        column = table.pop(name)
+        dtype, values = column.dtype, column.array
+        for rows, index, columns in zip(parts, indices, taken, strict=True):
+            columns[name] = pandas.Series(values.take(rows), index=index, dtype=dtype, copy=False)
+        del column, values
+        _release_memory()
+    return [pandas.DataFrame(columns, copy=False) for columns in taken]
+
+
+def _release_memory() -> None:
+    """Give the memory back that Arrow has freed, if a file has been read with it."""
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
+
+
+def hash_rows(table: "pd.DataFrame", digest: Any) -> None:
+    """Update a digest of hashlib with the hash of each row of a table, which does not depend on the other rows."""
+    pandas = import_optional("pandas", "Reading data")
+    for start in range(0, len(table), HASHED_ROWS):
+        rows = table.iloc[start : start + HASHED_ROWS]
+        digest.update(pandas.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
 
 
 def _read_parquet_names(path: Path) -> list[str]:

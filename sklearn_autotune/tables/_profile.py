@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_autotune._compat.messages import find_nearest_name
-from sklearn_autotune.inference._column_encoder import ColumnEncoder, encode_categories
-from sklearn_autotune.inference._column_values import read_column
+from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_values import encode_categories, read_column
 from sklearn_autotune.tables._distribution import compare_counts, count_values, describe_categories, describe_numbers
 
 if TYPE_CHECKING:

@@ -17,15 +17,18 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_autotune.inference._averaging import (
     AveragedClassifier,
     AveragedRegressor,
     predict_all_classes,
     prepare_rows,
+    share_preparation,
 )
 from sklearn_autotune.inference._temperature_scaling import apply_temperature
+from sklearn_autotune.inference._text import TextLayout
+from sklearn_autotune.inference._text_encoder import TextEncoder
 from sklearn_autotune.tables._preparation import make_preparation
 
 X = np.random.RandomState(0).normal(size=(60, 3))
@@ -176,3 +179,90 @@ def test_a_forest_refuses_infinity():
 
     with pytest.raises(ValueError, match="Input X contains infinity"):
         predict_all_classes(model, table, None)
+
+
+# -- prepared once for several models ----------------------------------------------------------------------------------
+
+
+class CountingScaler(StandardScaler):
+    """Counts its calls of transform."""
+
+    n_calls = 0
+
+    def transform(self, X):
+        self.n_calls += 1
+        return super().transform(X)
+
+
+class Spoiler(LinearRegression):
+    """Changes the rows that it predicts."""
+
+    def predict(self, X):
+        predicted = super().predict(X)
+        X[:] = 0
+        return predicted
+
+
+def chain(steps, model):
+    table = X
+    for step in steps:
+        table = step.transform(table)
+    return Pipeline([*((str(index), step) for index, step in enumerate(steps)), ("model", model.fit(table, X[:, 0]))])
+
+
+def test_steps_that_models_have_in_common_are_applied_once_while_they_share():
+    first, second, other = (CountingScaler().fit(X[:rows]) for rows in (20, 30, 40))
+    pipelines = [chain(steps, LinearRegression()) for steps in ([first], [first, second], [first, second], [other], [])]
+    expected = [predict_all_classes(model, X, None) for model in pipelines]
+    for step in (first, second, other):
+        step.n_calls = 0
+
+    with share_preparation(pipelines):
+        shared = [predict_all_classes(model, X, None) for model in pipelines]
+
+    assert [step.n_calls for step in (first, second, other)] == [1, 1, 1]
+    assert [describe(values) for values in shared] == [describe(values) for values in expected]
+    X_other = X + 1  # afterwards nothing is shared
+    np.testing.assert_array_equal(predict_all_classes(pipelines[0], X_other, None), pipelines[0].predict(X_other))
+    assert first.n_calls == 3
+
+
+def test_what_is_shared_depends_on_the_table():
+    scaler = StandardScaler().fit(X)
+    pipelines = [chain([scaler], LinearRegression()) for _ in range(4)]
+    tables = [X, X + 1, X + 2, X]
+
+    with share_preparation(pipelines):
+        shared = [predict_all_classes(*pair, None) for pair in zip(pipelines, tables, strict=True)]
+
+    for model, table, values in zip(pipelines, tables, shared, strict=True):
+        np.testing.assert_array_equal(values, model.predict(table))
+
+
+def test_a_model_that_changes_its_rows_changes_those_of_no_other_one():
+    scaler = StandardScaler().fit(X)
+    pipelines = [chain([scaler], model) for model in (Spoiler(), Pipeline([("in", Spoiler())]), LinearRegression())]
+
+    with share_preparation(pipelines):
+        shared = [predict_all_classes(model, X, None) for model in pipelines]
+
+    np.testing.assert_array_equal(shared[2], pipelines[2].predict(X))
+
+
+def test_texts_are_described_to_the_last_bit_alone_and_shared():
+    texts = [
+        f"{word} {word[::-1]} number {index % 7}" for index, word in enumerate(["alpha", "beta", "gamma delta"] * 30)
+    ]
+    packed = TextLayout.find(texts).pack(texts)
+    table = np.column_stack([np.arange(90.0), packed])
+    target = np.arange(90) % 3
+    encoders = [
+        TextEncoder([(1, packed.shape[1])], True).fit(table[rows], target[rows]) for rows in (slice(60), slice(90))
+    ]
+    pipelines = [Pipeline([("texts", encoder), ("model", GaussianNB())]) for encoder in [*encoders, encoders[0]]]
+
+    with share_preparation(pipelines):
+        shared = [prepare_rows(model, table) for model in pipelines]
+
+    assert [describe(values) for values in shared] == [describe(model[0].transform(table)) for model in pipelines]
+    assert describe(prepare_rows(pipelines[0], table)) == describe(shared[0])

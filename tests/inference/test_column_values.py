@@ -12,12 +12,14 @@ import pyarrow
 import pytest
 
 from sklearn_autotune.inference._column_values import (
-    cast_views,
+    RepeatedValues,
+    encode_categories,
     find_many_valued_columns,
     is_dataframe,
     is_missing,
     read_column,
     read_objects,
+    sort_distinct,
 )
 
 DATES = [datetime.date(2024, 1, 1), None, datetime.date(2024, 1, 3)]
@@ -254,14 +256,73 @@ def test_columns_of_few_values_get_no_curve():
     assert find_many_valued_columns(X) == [0, 3]
 
 
-def test_rows_can_be_selected_of_views_in_a_table_of_arrow():
-    columns = {"n": [1, 2, 3], "s": pyarrow.array(WORDS, pyarrow.string_view())}
-    table = pyarrow.table(columns | {"b": pyarrow.array([b"x", None, b""], pyarrow.binary_view())})
+# -- many strings ------------------------------------------------------------------------------------------------------
 
-    cast = cast_views(table)
+GAPPY = ["b", None, "a", "10", "1.0", "b", "", " a ", "ß", "naïve"]
+GAPS = {"none": None, "nan": float("nan"), "NA": pd.NA, "NaT": pd.NaT, "decimal": decimal.Decimal("NaN")}
 
-    assert cast.take([2, 0]).to_pydict() == {"n": [3, 1], "s": ["a", "b"], "b": [b"", b"x"]}
-    assert cast_views(table.column("s")).take([0]).to_pylist() == ["b"]
-    assert cast_views(cast) is cast
-    for other in (None, [1], pd.DataFrame({"s": WORDS}), polars.DataFrame({"s": WORDS}), np.zeros(2)):
-        assert cast_views(other) is other
+
+def repeat(values, n_rows=1000):
+    return [values[index] for index in np.random.RandomState(0).randint(len(values), size=n_rows)]
+
+
+MANY_STRINGS = {
+    "object": lambda values: pd.Series(values, dtype=object),
+    "str": lambda values: pd.Series(values, dtype="str"),
+    "string": lambda values: pd.Series(values, dtype="string"),
+    "categorical": lambda values: pd.Series(values, dtype=pd.CategoricalDtype(["unused", *sorted({*GAPPY} - {None})])),
+    "arrow": lambda values: arrow(values, pyarrow.string()),
+    "polars": polars.Series,
+    "numpy": lambda values: pd.Series([np.str_(value) if value else value for value in values], dtype=object),
+    "chunks": lambda values: pyarrow.chunked_array([values[:300], [], values[300:]]),
+    "dictionary": lambda values: pyarrow.array(values).dictionary_encode(),
+}
+
+
+@pytest.mark.parametrize("kind", MANY_STRINGS)
+def test_many_strings_are_read_as_few_are(kind):
+    values = repeat(GAPPY)
+    column = MANY_STRINGS[kind](values)
+    is_arrow = isinstance(column, pyarrow.Array | pyarrow.ChunkedArray)
+
+    found = read_column(pyarrow.table({"x": column}), 0, "x") if is_arrow else read(column)
+
+    assert (found.holds, list(found.values)) == ("categories", values)
+    assert found.find_examples() == list(dict.fromkeys(value for value in values if value is not None))[:3]
+    assert sort_distinct(found.values, np.nan) == sort_distinct(values, np.nan)
+    for categories in ([], ["a", "b"], [1, 10, "b"], [True, "", "ß"]):
+        codes = encode_categories(found.values, categories)
+        np.testing.assert_array_equal(codes, encode_categories(values, categories))
+
+
+@pytest.mark.parametrize("gap", GAPS)
+def test_any_missing_value_among_many_strings_is_one(gap):
+    values = repeat(["a", GAPS[gap], "b", None])
+
+    found = read_objects(values, "x")
+
+    assert isinstance(found.values, RepeatedValues)
+    assert list(found.values) == [value if isinstance(value, str) else None for value in values]
+
+
+@pytest.mark.parametrize("other", [1, 1.5, True, decimal.Decimal(3), uuid.UUID(int=3)], ids=repr)
+def test_many_strings_beside_other_values_are_read_one_by_one(other):
+    values = repeat(["1", "a", None, other])
+
+    found = read_objects(values, "x")
+
+    assert isinstance(found.values, list)
+    assert found.values == [
+        value for start in range(0, 1000, 100) for value in read_objects(values[start : start + 100], "x").values
+    ]
+
+
+def test_many_strings_beside_what_cannot_be_read_are_refused():
+    with pytest.raises(ValueError, match=r"'x' holds list, str"):
+        read_objects(repeat(["a", ["b"]]), "x")
+
+
+def test_repeated_values_are_a_sequence():
+    values = RepeatedValues(["b", "a"], np.array([0, 1, -1, 0]))
+
+    assert (len(values), values[1], values[2], values[-1], values[1:3]) == (4, "a", None, "b", ["a", None])

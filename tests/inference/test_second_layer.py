@@ -1,9 +1,22 @@
 """The final estimator of a stacking ensemble: the weighted mean of both layers."""
 
 import numpy as np
-from sklearn.linear_model import LinearRegression, LogisticRegression
+import pytest
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
-from sklearn_autotune.inference._second_layer import SecondLayerClassifier, SecondLayerRegressor
+from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor
+from sklearn_autotune.inference._second_layer import (
+    BlendStackingClassifier,
+    BlendStackingRegressor,
+    BlendVotingClassifier,
+    BlendVotingRegressor,
+    SecondLayerClassifier,
+    SecondLayerRegressor,
+)
 from sklearn_autotune.inference._temperature_scaling import compute_log_odds
 
 TABLE = np.random.RandomState(0).normal(size=(40, 2))
@@ -63,3 +76,61 @@ def test_it_counts_as_fitted_and_fitting_it_changes_nothing():
 
     assert second.__sklearn_is_fitted__()
     np.testing.assert_allclose(second.fit(TABLE, TABLE[:, 0]).predict(VALUES), VALUES @ [0.25, 0.75])
+
+
+# -- ensembles ---------------------------------------------------------------------------------------------------------
+
+
+class CountingScaler(StandardScaler):
+    """Counts its calls of transform."""
+
+    n_calls = 0
+
+    def transform(self, X):
+        self.n_calls += 1
+        return super().transform(X)
+
+
+CODES = np.arange(40) % 2
+
+
+def make_members(scaler, is_classifier):
+    """Return two candidates, each of two models that begin with the same step."""
+    make = (lambda C: LogisticRegression(C=C)) if is_classifier else (lambda C: Ridge(alpha=C))
+    y = CODES if is_classifier else TABLE[:, 0]
+    pipelines = [
+        Pipeline([("scale", scaler), ("model", make(C).fit(scaler.transform(TABLE), y))]) for C in (0.1, 1.0, 3.0, 9.0)
+    ]
+    if not is_classifier:
+        return [AveragedRegressor(pipelines[:2]), AveragedRegressor(pipelines[2:])]
+    return [AveragedClassifier(pipelines[:2], 1.5, np.arange(2)), AveragedClassifier(pipelines[2:], 1.0, np.arange(2))]
+
+
+@pytest.mark.parametrize("is_classifier", [True, False])
+@pytest.mark.parametrize("stacks", [True, False])
+def test_an_ensemble_prepares_a_table_once_and_predicts_what_that_of_scikit_learn_does(is_classifier, stacks):
+    scaler = CountingScaler().fit(TABLE)
+    members = [(str(index), FrozenEstimator(one)) for index, one in enumerate(make_members(scaler, is_classifier))]
+    y = CODES if is_classifier else TABLE[:, 0]
+    if stacks:
+        second = (SecondLayerClassifier if is_classifier else SecondLayerRegressor)(
+            [0.2, 0.8], [], 2, *([np.arange(2)] if is_classifier else [])
+        )
+        kinds = (
+            (StackingClassifier, BlendStackingClassifier)
+            if is_classifier
+            else (StackingRegressor, BlendStackingRegressor)
+        )
+        plain, ours = (
+            kind(members, FrozenEstimator(second), cv="prefit", passthrough=True).fit(TABLE, y) for kind in kinds
+        )
+    elif is_classifier:
+        plain, ours = (kind(members, voting="soft").fit(TABLE, y) for kind in (VotingClassifier, BlendVotingClassifier))
+    else:
+        plain, ours = (kind(members).fit(TABLE, y) for kind in (VotingRegressor, BlendVotingRegressor))
+
+    for method in ("predict", "predict_proba") if is_classifier else ("predict",):
+        expected = getattr(plain, method)(TABLE)
+        scaler.n_calls = 0
+        np.testing.assert_array_equal(getattr(ours, method)(TABLE), expected)
+        assert scaler.n_calls == 1

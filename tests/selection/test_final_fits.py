@@ -8,6 +8,8 @@ import pytest
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.linear_model import Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune._compat import clock
 from sklearn_autotune.evaluation import WorkItem, measure
@@ -15,7 +17,7 @@ from sklearn_autotune.families._stacked import STACKED_LINEAR
 from sklearn_autotune.search._trial_loop import TrialRecord
 from sklearn_autotune.selection._candidates import make_candidate, make_table_shape
 from sklearn_autotune.selection._cost_model import CostModel
-from sklearn_autotune.selection._final_fits import FinalFits
+from sklearn_autotune.selection._final_fits import FinalFits, unify_steps
 from sklearn_autotune.selection._second_layer import SecondLayer, SecondLayerEstimate, measure_second_layer
 from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, make_reserve
 
@@ -215,3 +217,16 @@ def test_predictions_stand_at_the_rows_that_were_searched():
     done.final_fits.rows = np.arange(N_ROWS)
 
     np.testing.assert_array_equal(turned[::-1], done.final_fits.predict_out_of_fold(done.chosen))
+
+
+def test_equal_steps_become_one_object_and_other_steps_and_models_stay():
+    models = [make_pipeline(StandardScaler(), Ridge()).fit(X[:rows], VALUES[:rows]) for rows in (100, 100, 120)]
+    expected = [model.predict(X) for model in models]
+    finals = [model[-1] for model in models]
+
+    unify_steps(models)
+
+    assert models[0][0] is models[1][0]
+    assert models[2][0] is not models[0][0]
+    assert all(model[-1] is final for model, final in zip(models, finals, strict=True))
+    np.testing.assert_array_equal([model.predict(X) for model in models], expected)

@@ -215,3 +215,19 @@ def test_a_table_that_arrow_makes_from_polars_can_be_searched_and_compared():
     assert (selector.predict(table) == np.asarray(y)).all()
     assert search.score(table, y) == selector.score(table, y) == 1
     assert comparison.column("score", "tuned").tolist() == [1, 1]
+
+
+WORDS = ["b", None, "a"]
+
+
+def test_rows_can_be_selected_of_views_in_a_table_of_arrow():
+    columns = {"n": [1, 2, 3], "s": pyarrow.array(WORDS, pyarrow.string_view())}
+    table = pyarrow.table(columns | {"b": pyarrow.array([b"x", None, b""], pyarrow.binary_view())})
+
+    (cast,) = make_indexable(table)
+
+    assert cast.take([2, 0]).to_pydict() == {"n": [3, 1], "s": ["a", "b"], "b": [b"", b"x"]}
+    assert make_indexable(table.column("s"))[0].take([0]).to_pylist() == ["b"]
+    assert make_indexable(cast)[0] is cast
+    for other in (None, [1], pd.DataFrame({"s": WORDS}), polars.DataFrame({"s": WORDS}), np.zeros(2)):
+        assert make_indexable(other)[0] is other

@@ -1,10 +1,14 @@
 """Files that are read in parts: each row is what it is in a table that is read whole."""
 
+import hashlib
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_autotune.tables._file_chunks import FileChunks, read_csv_names
+from sklearn_autotune.tables._file_chunks import FileChunks, divide_rows, hash_rows, read_csv_names, read_parquet
 from sklearn_autotune.tables._profile import align_to_profile, make_profile
 
 TRAINING = pd.DataFrame(
@@ -128,3 +132,99 @@ def test_a_file_that_is_no_table_is_refused(text, message, tmp_path):
 
 def test_the_names_of_a_csv_file_are_read_without_its_rows(csv):
     assert read_csv_names(csv) == [*CELLS, "more"]
+
+
+# -- whole tables ------------------------------------------------------------------------------------------------------
+
+
+def make_table(n_rows=400):
+    random = np.random.RandomState(0)
+    words = random.choice(["red", "green", None], n_rows)
+    days = pd.Series(pd.date_range("2024-01-01", periods=n_rows)).where(random.uniform(size=n_rows) > 0.2)
+    return pd.DataFrame(
+        {
+            "float": np.where(random.uniform(size=n_rows) > 0.2, random.normal(size=n_rows), np.nan),
+            "single": random.normal(size=n_rows).astype(np.float32),
+            "whole": random.randint(0, 9, n_rows),
+            "gappy": pd.array(np.where(words == "red", 1, None), dtype="Int64"),
+            "flag": random.uniform(size=n_rows) > 0.5,
+            "object": pd.Series(words, dtype=object),
+            "str": pd.Series(words, dtype="str"),
+            "string": pd.Series(words, dtype="string"),
+            "kind": pd.Series(words, dtype="category"),
+            "day": days,
+            "zoned": days.dt.tz_localize("Europe/Berlin"),
+            "mixed": pd.Series([index if index % 3 else None for index in range(n_rows)], dtype=object),
+        }
+    )
+
+
+@pytest.mark.parametrize("n_columns", [1, 2, 5, 12])
+@pytest.mark.parametrize("index", ["numbered", "named", "moved"])
+def test_a_parquet_file_is_read_as_pandas_reads_it(tmp_path, n_columns, index):
+    table = make_table().iloc[:, :n_columns]
+    if index != "numbered":
+        table.index = pd.Index(np.arange(len(table)) + 5, name="row" if index == "named" else None)
+    table.to_parquet(tmp_path / "table.parquet", row_group_size=100)
+
+    found = read_parquet(tmp_path / "table.parquet")
+
+    pd.testing.assert_frame_equal(found, pd.read_parquet(tmp_path / "table.parquet"))
+
+
+def test_a_file_that_is_none_cannot_be_read_as_parquet(tmp_path):
+    (tmp_path / "table.parquet").write_bytes(b"a,b\n1,2\n")
+
+    with pytest.raises(ValueError, match="Parquet"):
+        read_parquet(tmp_path / "table.parquet")
+
+
+MEASURE_MEMORY = """
+import sys
+from pathlib import Path
+import pyarrow
+from sklearn_autotune.tables._file_chunks import read_parquet
+
+table = read_parquet(Path(sys.argv[1]))
+print(pyarrow.default_memory_pool().max_memory() / table.memory_usage().sum())
+"""
+
+
+def test_reading_a_parquet_file_takes_little_memory_beside_the_table(tmp_path):
+    table = pd.DataFrame(np.random.RandomState(0).normal(size=(200_000, 10)), columns=list("abcdefghij"))
+    table.to_parquet(tmp_path / "table.parquet")
+
+    command = [sys.executable, "-c", MEASURE_MEMORY, str(tmp_path / "table.parquet")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    assert float(done.stdout) < 1.5  # about 2 if all columns are decoded at once
+
+
+@pytest.mark.parametrize("n_rows", [1, 400])
+def test_divided_rows_are_those_of_the_table(n_rows):
+    table = make_table()
+    table.index += 3
+    parts = [np.arange(n_rows), np.array([7, 3, 3]), np.empty(0, dtype=int)]
+    expected = [table.iloc[rows] for rows in parts]
+
+    for found, part in zip(divide_rows(table, parts), expected, strict=True):
+        pd.testing.assert_frame_equal(found, part)
+
+
+def test_many_columns_are_divided_too():
+    table = pd.DataFrame(np.arange(500.0).reshape(2, 250))
+
+    (found,) = divide_rows(table, [np.array([1])])
+
+    assert found.to_numpy().tolist() == [list(np.arange(250.0, 500))]
+
+
+def test_the_hash_of_a_table_is_that_of_all_rows_at_once(monkeypatch):
+    table = make_table().drop(columns="mixed")
+    monkeypatch.setattr("sklearn_autotune.tables._file_chunks.HASHED_ROWS", 7)
+    found, expected = hashlib.sha256(), hashlib.sha256()
+
+    hash_rows(table, found)
+
+    expected.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+    assert found.digest() == expected.digest()
