@@ -70,8 +70,8 @@ NOTES = {
         "no model."
     ),
     "regression": (
-        f"{MEASURED_LAST} Seven tables have two seeds, the others one: the run is not complete. The second seeds are of "
-        "a version before inner folds followed groups and time."
+        f"{MEASURED_LAST} Seven tables have two seeds, the others one: the run is not complete. The second seeds are "
+        "of a version before inner folds followed groups and time."
     ),
     "slices": (
         "All methods on one machine that did other work too, each on one core; FLAML 2.8.0, AutoGluon 1.6.3 with "

@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.serving``: for models that `deployed_model` returns, the seconds to predict one row and 100,000
 rows of the raw table, beside the sum of what its members' own estimators take for rows that are already prepared. What
-reading the table and preparing it for each member take is shown apart; both are part of the first number. A search of
-a Pipeline adds no steps of its own: there, what the search predicts is shown beside what its best Pipeline does. Then
-the seconds to load the model from a file, as a run writes it, in a fresh process, beside those to import the libraries
-of its members, and the size of this file.
+reading the table and preparing it for each member on its own take is shown beside. A search of a Pipeline adds no steps
+of its own: there, what the search predicts is shown beside what its best Pipeline does. Then the seconds to load the
+model from a file, as a run writes it, in a fresh process, beside those to import the libraries of its members, and the
+size of this file.
 """
 
 import argparse
@@ -224,9 +224,8 @@ def report(rows):
         "whole",
         "estimators alone",
         "reading",
-        "preparing",
+        "preparing for each",
         "whole / alone",
-        "the rest / alone",
     ]
     lines = [
         [
@@ -235,7 +234,6 @@ def report(rows):
             f"{row['n_rows']:,}",
             *(show(row[name]) for name in ("whole", "members", "reading", "preparing")),
             f"{row['whole'] / row['members']:.2f}",
-            f"{(row['whole'] - row['reading'] - row['preparing']) / row['members']:.2f}",
         ]
         for row in rows
     ]
@@ -262,11 +260,12 @@ predicts one row, and {max(row["n_rows"] for row in rows):,} rows that are drawn
 
 ## Milliseconds to predict
 
-The whole takes a raw table; the estimators alone get rows that are prepared, and their times are added. Reading and
-preparing are parts of the whole, and the last column leaves them out. Medians of 200 calls in turn for one row; for
-many rows of 5, or of 1 that takes more than a second. For `OptunaSearchCV`, the whole is the search, and the estimator
-alone is its best Pipeline. Of one row, scikit-learn's forests take most of the time because
-of joblib; a blend calls their trees itself, so that the whole can take less than the estimators alone.
+The whole takes a raw table; the estimators alone get rows that are prepared, and their times are added. Reading the
+table is a part of the whole. Preparing it for each member on its own takes longer than what the whole does, where
+members share steps. Medians of 200 calls in turn for one row; for many rows of 5, or of 1 that takes more than a
+second. For `OptunaSearchCV`, the whole is the search, and the estimator alone is its best Pipeline. Of one row,
+scikit-learn's forests take most of the time because of joblib; a blend calls their trees itself, so that the whole can
+take less than the estimators alone.
 
 {markdown_table(header, lines)}
 
