@@ -1,4 +1,4 @@
-"""Optuna's TPE for searches of thousands of candidates: the time of a proposal stops growing."""
+"""Optuna's TPE for searches of thousands of candidates, and for spaces with branches of few candidates."""
 
 import warnings
 from collections.abc import Sequence
