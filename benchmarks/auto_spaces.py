@@ -11,6 +11,7 @@ The CSV file is written after each search. ``--resume`` measures only what is no
 
 import argparse
 import warnings
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 
@@ -258,42 +259,58 @@ def report(rows):
     )
 
 
-def sort_rows(rows):
-    """Sort in place: models in their order, each with its tables and seeds in the order of measuring."""
-    order = {run: place for place, run in enumerate(list_runs(range(10)))}
-    rows.sort(key=lambda row: order.get((row["model"], row["problem"], row["seed"]), len(order)))
-
-
-def measure_quickly(name, table, seed):
-    return measure(name, table, seed, n_rows=100, n_candidates=4)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def make_parser(description):
+    """Return a parser of the options that the benchmarks of ready spaces share."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
     parser.add_argument("--resume", action="store_true", help="measure only what is not in the CSV file")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--models", nargs="+", help="only these; the rows of the others stay")
     parser.add_argument("--jobs", type=int, default=1, help="number of processes; the results do not depend on it")
+    return parser
+
+
+def measure_and_report(name, measure, runs, report, args, *, in_order, keys, **settings):
+    """Measure the runs, with few rows and candidates if ``args.quick``; otherwise write the CSV file and the page.
+
+    Parameters
+    ----------
+    in_order : list of tuple
+        The values of ``keys`` of all runs, in the order of the rows in the file.
+    **settings : object
+        Of `measure_missing`.
+    """
+    order = {run: place for place, run in enumerate(in_order)}
+
+    def sort_rows(rows):
+        rows.sort(key=lambda row: order.get(tuple(row[key] for key in keys), len(order)))
+
+    call = partial(measure, n_rows=100, n_candidates=4) if args.quick else measure
+    add = None if args.quick else sort_rows
+    rows = measure_missing(name, call, runs, jobs=args.jobs, is_quick=args.quick, add=add, keys=keys, **settings)
+    text = report(rows)
+    print(text)
+    if not args.quick:
+        (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("--models", nargs="+", help="only these; the rows of the others stay")
     args = parser.parse_args()
     runs = [run for run in list_runs(args.seeds) if args.models is None or run[0] in args.models]
     if args.quick:
         runs = [("LinearSVC", "biopsies", 0), ("DecisionTreeRegressor", "body weight", 0)]
-    rows = measure_missing(
+    measure_and_report(
         "auto_spaces",
-        measure_quickly if args.quick else measure,
+        measure,
         runs,
-        jobs=args.jobs,
+        report,
+        args,
+        in_order=list_runs(range(10)),
+        keys=("model", "problem", "seed"),
         is_resumed=args.resume or bool(args.models),
         is_kept=lambda row: args.resume or row["model"] not in args.models,
-        is_quick=args.quick,
-        add=None if args.quick else sort_rows,
-        keys=("model", "problem", "seed"),
     )
-    text = report(rows)
-    print(text)
-    if not args.quick:
-        (RESULTS / "auto_spaces.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ half: by accuracy, and for steps that draw rows by balanced accuracy. Nothing wa
 The CSV file is written after each run. ``--resume`` measures only what is not in it.
 """
 
-import argparse
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,8 +42,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks._measure import RESULTS, environment, markdown_table, measure_missing
-from benchmarks.auto_spaces import TIE, count
+from benchmarks._measure import environment, markdown_table
+from benchmarks.auto_spaces import TIE, count, make_parser, measure_and_report
 from benchmarks.no_worse import N_ROWS, read
 from benchmarks.selection_tables import load
 from sklearn_autotune import OptunaSearchCV
@@ -208,37 +207,19 @@ def report(rows):
     )
 
 
-def sort_rows(rows):
-    """Sort in place: steps in their order, each with its tables and seeds in the order of measuring."""
-    order = {run: place for place, run in enumerate(list_runs(range(10)))}
-    rows.sort(key=lambda row: order.get((row["step"], row["problem"], row["seed"]), len(order)))
-
-
-def measure_quickly(name, table, seed):
-    return measure(name, table, seed, n_rows=100, n_candidates=4)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--resume", action="store_true", help="measure only what is not in the CSV file")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--jobs", type=int, default=1, help="number of processes; the results do not depend on it")
-    args = parser.parse_args()
-    rows = measure_missing(
+    args = make_parser(__doc__).parse_args()
+    quick_runs = [("RobustScaler", "HMDA", 0), ("TargetEncoder", "jobs", 0)]
+    measure_and_report(
         "auto_steps",
-        measure_quickly if args.quick else measure,
-        [("RobustScaler", "HMDA", 0), ("TargetEncoder", "jobs", 0)] if args.quick else list_runs(args.seeds),
-        jobs=args.jobs,
-        is_resumed=args.resume,
-        is_quick=args.quick,
-        add=None if args.quick else sort_rows,
+        measure,
+        quick_runs if args.quick else list_runs(args.seeds),
+        report,
+        args,
+        in_order=list_runs(range(10)),
         keys=("step", "problem", "seed"),
+        is_resumed=args.resume,
     )
-    text = report(rows)
-    print(text)
-    if not args.quick:
-        (RESULTS / "auto_steps.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
