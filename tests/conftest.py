@@ -51,8 +51,17 @@ def requirements_once(monkeypatch):
     monkeypatch.setattr(mlflow.models, "infer_pip_requirements", infer_once)
 
 
-class ClosedFigures:
-    """Closes the figures of each test, because pyplot keeps them all."""
+class EqualStart:
+    """Lets each test begin in the same way: NumPy's global generator has a seed, and no figure is open.
+
+    Estimators without a `random_state` use the global generator. With another seed in each run, tests of them fail once
+    in many runs. Pyplot keeps all figures.
+    """
+
+    def pytest_runtest_setup(self):
+        import numpy as np
+
+        np.random.seed(0)
 
     def pytest_runtest_teardown(self):
         pyplot = sys.modules.get("matplotlib.pyplot")
@@ -63,7 +72,7 @@ class ClosedFigures:
 def pytest_configure(config):
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background, and in what is started there
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    config.pluginmanager.register(ClosedFigures())  # also for the doctests, which are not in this folder
+    config.pluginmanager.register(EqualStart())  # also for the doctests, which are not in this folder
 
 
 def pytest_collection_modifyitems(items):

@@ -207,9 +207,11 @@ def test_a_table_that_arrow_makes_from_polars_can_be_searched_and_compared():
     assert rows.take([1]).to_pylist() == [{"x": 1.0, "colour": "blue"}]
     assert labels.take([1]).to_pylist() == ["yes"]
 
-    tuned = TunedXGBClassifier(n_estimators=5, n_trials=1, cv=2)
-    search = OptunaSearchCV(tuned, {"learning_rate": [0.1, 0.3]}, cv=2, error_score="raise").fit(table, y)
-    selector = AutoModelSelector(families=["logistic"], n_trials=1, cv=2).fit(table, y)
+    tuned = TunedXGBClassifier(n_estimators=5, n_trials=1, cv=2, random_state=0)
+    search = OptunaSearchCV(tuned, {"learning_rate": [0.1, 0.3]}, cv=2, random_state=0, error_score="raise")
+    selector = AutoModelSelector(families=["logistic"], n_trials=1, cv=2, random_state=0)
+    for estimator in (search, selector):
+        estimator.fit(table, y)
     comparison = compare({"tuned": tuned}, table, y, cv=2, baselines=False)
 
     assert (selector.predict(table) == np.asarray(y)).all()
