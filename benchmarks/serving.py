@@ -3,9 +3,10 @@
 ``python -m benchmarks.serving``: for models that `deployed_model` returns, the seconds to predict one row and 100,000
 rows of the raw table, beside the sum of what its members' own estimators take for rows that are already prepared. What
 reading the table and preparing it for each member on its own take is shown beside. A search of a Pipeline adds no steps
-of its own: there, what the search predicts is shown beside what its best Pipeline does. Then the seconds to load the
-model from a file, as a run writes it, in a fresh process, beside those to import the libraries of its members, and the
-size of this file.
+of its own: there, what the search predicts is shown beside what its best Pipeline does. Models whose members are all of
+one kind are shown beside a Pipeline that a user would write for the same table, with one of these members. Then the
+seconds to load the model from a file, as a run writes it, in a fresh process, beside those to import the libraries of
+its members, and the size of this file.
 """
 
 import argparse
@@ -24,9 +25,13 @@ import numpy as np
 import optuna
 import pandas as pd
 from scipy.stats import loguniform
+from sklearn.base import clone
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from xgboost import XGBClassifier
 
 from benchmarks._measure import RESULTS, environment, interleave, markdown_table, seconds_of, write_rows
 from benchmarks.selection_tables import load
@@ -65,6 +70,32 @@ MODELS = {
         ),
     ),
 }
+
+# Where all members are of one kind: scikit-learn's steps for numbers and for the other columns, before such a member.
+OTHER_COLUMNS = make_column_selector(dtype_exclude="number")
+HAND_WRITTEN = {
+    "linear, categories and gaps": (
+        make_pipeline(SimpleImputer(), StandardScaler()),
+        OneHotEncoder(handle_unknown="ignore"),
+    ),
+    "forest, categories and gaps": (SimpleImputer(), OneHotEncoder(handle_unknown="ignore")),
+    "TunedXGBClassifier": ("passthrough", OneHotEncoder(handle_unknown="ignore", sparse_output=False)),
+}
+
+
+def write_by_hand(name, model, X, y):
+    """Return a fitted Pipeline as a user would write it, with the estimator of a member."""
+    of_numbers, of_others = HAND_WRITTEN[name]
+    final = list_pipelines(model)[0][0][-1]
+    if name == "TunedXGBClassifier":
+        booster = final.model_
+        final = XGBClassifier(
+            n_estimators=booster.get_booster().num_boosted_rounds(), max_depth=booster.max_depth, n_jobs=1
+        )
+    columns = make_column_transformer(
+        (of_numbers, make_column_selector(dtype_include="number")), (of_others, OTHER_COLUMNS)
+    )
+    return make_pipeline(columns, clone(final)).fit(pd.DataFrame(X), pd.factorize(np.asarray(y))[0])
 
 
 class Recorder:
@@ -122,14 +153,16 @@ def measure_search(search, X, repeats):
         time.perf_counter,
     )
     seconds = {name: statistics.median(of_call) for name, of_call in timed.items()}
-    return seconds | {"reading": 0.0, "preparing": 0.0, "n_members": 1}
+    return seconds | {"reading": 0.0, "preparing": 0.0, "by_hand": "", "n_members": 1}
 
 
-def measure_prediction(model, X, repeats):
-    """Return the median seconds of the whole, of its members' own estimators, of reading, and of preparing."""
+def measure_prediction(model, by_hand, X, repeats):
+    """Return the median seconds of the whole, of its members' own estimators, of reading, of preparing, and by hand."""
     first, second = list_pipelines(model)
     encoded = model[:-1].transform(X)
     calls = {"whole": lambda: find_predict(model)(X), "reading": lambda: model[:-1].transform(X)}
+    if by_hand is not None:
+        calls["by hand"] = lambda: find_predict(by_hand)(X)
     for index, (pipeline, rows) in enumerate(
         zip([*first, *second], record_rows(model, [*first, *second], X), strict=True)
     ):
@@ -144,6 +177,7 @@ def measure_prediction(model, X, repeats):
         "members": sum(value for name, value in seconds.items() if name.startswith("member ")),
         "reading": seconds["reading"],
         "preparing": sum(value for name, value in seconds.items() if name.startswith("preparing ")),
+        "by_hand": seconds.get("by hand", ""),
         "n_members": len(first) + len(second),
     }
 
@@ -200,7 +234,8 @@ def measure(name, *, n_rows=MAX_ROWS, many_rows=MANY_ROWS, repeats=200, n_loads=
     if "distinct" in name:  # of the rows that are drawn, no two have the same text
         for column in many.select_dtypes(exclude="number").columns:
             many[column] = [f"{text} {index}" for index, text in enumerate(many[column])]
-    of_search, of_model = partial(measure_search, search), partial(measure_prediction, model)
+    by_hand = write_by_hand(name, model, X, y) if make is None and name in HAND_WRITTEN else None
+    of_search, of_model = partial(measure_search, search), partial(measure_prediction, model, by_hand)
     measure_rows = of_search if isinstance(search, OptunaSearchCV) else of_model
     loading = measure_loading(model, n_loads)
     layers = 2 if hasattr(model[-1], "final_estimator_") else 1
@@ -226,6 +261,7 @@ def report(rows):
         "reading",
         "preparing for each",
         "whole / alone",
+        "Pipeline by hand",
     ]
     lines = [
         [
@@ -234,6 +270,7 @@ def report(rows):
             f"{row['n_rows']:,}",
             *(show(row[name]) for name in ("whole", "members", "reading", "preparing")),
             f"{row['whole'] / row['members']:.2f}",
+            show(row["by_hand"]) if row["by_hand"] else "",
         ]
         for row in rows
     ]
@@ -265,7 +302,8 @@ table is a part of the whole. Preparing it for each member on its own takes long
 members share steps. Medians of 200 calls in turn for one row; for many rows of 5, or of 1 that takes more than a
 second. For `OptunaSearchCV`, the whole is the search, and the estimator alone is its best Pipeline. Of one row,
 scikit-learn's forests take most of the time because of joblib; a blend calls their trees itself, so that the whole can
-take less than the estimators alone.
+take less than the estimators alone. The Pipeline by hand is what a user would write for one such member:
+scikit-learn's `ColumnTransformer` with `OneHotEncoder`, and for linear models and forests also `SimpleImputer`.
 
 {markdown_table(header, lines)}
 
