@@ -1,12 +1,13 @@
 """How time and memory grow with the number of candidates and with the number of rows.
 
-    python -m benchmarks.growth                  # both parts
-    python -m benchmarks.growth --part rows      # one part: candidates, rows
+    python -m benchmarks.growth                  # all parts
+    python -m benchmarks.growth --part rows      # one part: candidates, rows, untuned
 
 ``candidates``: fits that take no time, so that only the search takes any, up to 10,000 candidates: proposals, storage,
 resuming, the report and the displays. ``rows``: tuned XGBoost and a selection on made tables of up to two million rows
-with known noise, each in a process of its own, beside untuned XGBoost on the same rows. Seconds are CPU seconds of the
-process of the search for candidates, and wall seconds for rows.
+with known noise, each in a process of its own, beside untuned XGBoost on the same rows. ``untuned``: the loss of
+TunedXGBClassifier if it has a few times the seconds that an untuned fit takes. Seconds are CPU seconds of the process
+of the search for candidates, and wall seconds for the other parts.
 """
 
 import argparse
@@ -23,16 +24,20 @@ from pathlib import Path
 import numpy as np
 import optuna
 import psutil
+from sklearn.metrics import log_loss
+from xgboost import XGBClassifier
 
 from benchmarks._measure import RESULTS, environment, markdown_table, seconds_of, write_part
 from benchmarks.durability import SPACE, Instant, X, Y
-from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBRegressor
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV, TunedXGBClassifier, TunedXGBRegressor
 from sklearn_autotune.plotting import OptimizationHistoryDisplay, ParameterImportanceDisplay
 from sklearn_autotune.report import write_report
 
 N_CANDIDATES = (1000, 3000, 10_000)
 N_ROWS = (100_000, 500_000, 2_000_000)
 N_COLUMNS = 10
+WIDTHS = ((1_000_000, 30), (200_000, 200))  # rows and columns of the tables of the part ``untuned``
+MULTIPLES = (3, 6)  # of the seconds of an untuned fit
 WINDOW = 500  # candidates over which the time of a candidate is averaged
 
 
@@ -95,10 +100,10 @@ def measure_finished(n_trials):
 # -- rows ------------------------------------------------------------------------------------------------------------
 
 
-def make_table(n_rows):
+def make_table(n_rows, n_columns=N_COLUMNS):
     """A regression of known noise: the best possible RMSE is 1."""
     random = np.random.default_rng(0)
-    table = random.normal(size=(n_rows, N_COLUMNS)).astype(np.float32)
+    table = random.normal(size=(n_rows, n_columns)).astype(np.float32)
     signal = 2 * np.sin(2 * table[:, 0]) + table[:, 1] * table[:, 2] + np.abs(table[:, 3]) + 0.5 * table[:, 4]
     return table, (signal + random.normal(size=n_rows)).astype(np.float32)
 
@@ -183,15 +188,45 @@ def measure_rows(sizes, seconds):
     return rows
 
 
+# -- untuned --------------------------------------------------------------------------------------------------------
+
+
+def measure_untuned(widths, multiples):
+    """Rows of the table: XGBoost with a tenth of the rows for early stopping, and the tuned fits after it."""
+    rows = []
+    for n_rows, n_columns in widths:
+        table, target = make_table(n_rows + n_rows // 5, n_columns)
+        y = (target > np.median(target)).astype(int)
+        test, valid = slice(n_rows, None), slice(n_rows // 10)
+        untuned = XGBClassifier(n_estimators=5000, early_stopping_rounds=50, n_jobs=2)
+        start = time.perf_counter()
+        untuned.fit(
+            table[valid.stop : n_rows], y[valid.stop : n_rows], eval_set=[(table[valid], y[valid])], verbose=False
+        )
+        seconds = time.perf_counter() - start
+        size = f"{n_rows:,} x {n_columns}"
+        loss = log_loss(y[test], untuned.predict_proba(table[test]))
+        rows.append([size, "XGBoost, untuned", f"{seconds:.1f}", "1.0", f"{loss:.5f}", ""])
+        for multiple in multiples:
+            tuned = TunedXGBClassifier(timeout=multiple * seconds, n_jobs=2, random_state=0)
+            start = time.perf_counter()
+            tuned.fit(table[:n_rows], y[:n_rows])
+            wall = time.perf_counter() - start
+            found = log_loss(y[test], tuned.predict_proba(table[test]))
+            name = f"TunedXGBClassifier, timeout {multiple} times as long"
+            rows.append([size, name, f"{wall:.1f}", f"{wall / seconds:.1f}", f"{found:.5f}", f"{found / loss:.4f}"])
+    return rows
+
+
 # -- the page --------------------------------------------------------------------------------------------------------
 
-PARTS = ("candidates", "rows")
+PARTS = ("candidates", "rows", "untuned")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a smoke test: nothing is written")
-    parser.add_argument("--part", choices=PARTS, action="append", help="both by default")
+    parser.add_argument("--part", choices=PARTS, action="append", help="all by default")
     parser.add_argument("--seconds", type=float, default=120.0, help="the timeout of the tuned methods")
     parser.add_argument("--rows", type=int, nargs="+", default=list(N_ROWS))
     parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
@@ -211,6 +246,21 @@ def main():
                 f"{window} before this number.",
                 "",
                 markdown_table(head, measure_candidates(sizes, window)),
+            ]
+        elif part == "untuned":
+            head = [
+                "rows x columns",
+                "method",
+                "seconds",
+                "times the untuned fit",
+                "log loss",
+                "times the untuned loss",
+            ]
+            lines = [
+                "A made classification in float32; the log loss is that of other rows; two threads. The untuned fit "
+                "stops early, by the loss on a tenth of the rows.",
+                "",
+                markdown_table(head, measure_untuned(WIDTHS, MULTIPLES)),
             ]
         else:
             head = [
