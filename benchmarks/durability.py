@@ -20,17 +20,22 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from scipy.stats import uniform
+from scipy.stats import loguniform, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.naive_bayes import GaussianNB
 
 from benchmarks._measure import write_part
-from sklearn_autotune import OptunaSearchCV
+from sklearn_autotune import AutoModelSelector, OptunaSearchCV
+from sklearn_autotune.families import Family
 
 RESULTS = Path(__file__).parent / "results" / "durability.md"
 ROOT = Path(__file__).parents[1]
 PARTS = ("faults", "storage", "replay", "workers", "cluster")
 N_KILLS = 60
 N_STORED = 200
+MAX_WORKERS = 8
+N_ON_CLUSTER = 80  # candidates
+SLEEP = 0.1  # seconds of a fit on a cluster
 
 
 class Instant(ClassifierMixin, BaseEstimator):
@@ -50,6 +55,14 @@ class Instant(ClassifierMixin, BaseEstimator):
 
     def score(self, X, y):
         return -((self.a - 3.0) ** 2) - self.b**2
+
+
+class SleepingBayes(GaussianNB):
+    """Sleeps while it is fitted."""
+
+    def fit(self, X, y, sample_weight=None):
+        time.sleep(SLEEP)
+        return super().fit(X, y, sample_weight)
 
 
 SPACE = {name: uniform(0, 9) for name in "abc"}
@@ -176,39 +189,58 @@ def cluster():
     """Measure the speed of a cluster of worker processes, relative to one job in this process."""
     import distributed
 
-    n_trials, fit_seconds = 80, 0.1
-    expected, alone = timed(n_trials, seconds=fit_seconds)
     lines = [
-        "| measured by | seconds | times one job | share of the ideal | same table |",
-        "|---|---|---|---|---|",
-        f"| one job | {alone:.1f} | 1.0 | | |",
+        "| search | measured by | seconds | times one job | share of the ideal | same table |",
+        "|---|---|---|---|---|---|",
     ]
-    for n_workers in (1, 2, 4, 8):
-        with (
-            distributed.LocalCluster(
-                n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
-            ) as workers,
-            distributed.Client(workers) as client,
-        ):
-            # Two for each worker: one under way, one waiting for it.
-            settings = {"executor": client, "look_ahead": 2 * n_workers}
-            search(2 * n_workers, **settings).fit(X, Y)
-            found, seconds = timed(n_trials, seconds=fit_seconds, **settings)
-        speed = alone / seconds
-        name = "1 Dask worker" if n_workers == 1 else f"{n_workers} Dask workers"
-        lines.append(f"| {name} | {seconds:.1f} | {speed:.1f} | {speed / n_workers:.0%} | {found == expected} |")
+    for make in (search, select):
+        n_trials = N_ON_CLUSTER
+        expected, alone = timed(make, n_trials)
+        kind = type(make(1)).__name__
+        lines.append(f"| {kind}, {n_trials} candidates | one job | {alone:.1f} | 1.0 | | |")
+        for n_workers in (1, 2, 4, MAX_WORKERS):
+            with (
+                distributed.LocalCluster(
+                    n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
+                ) as workers,
+                distributed.Client(workers) as client,
+            ):
+                timed(make, 2 * n_workers, executor=client)
+                found, seconds = timed(make, n_trials, executor=client)
+            speed = alone / seconds
+            name = "1 Dask worker" if n_workers == 1 else f"{n_workers} Dask workers"
+            cells = f"{name} | {seconds:.1f} | {speed:.1f} | {speed / n_workers:.0%} | {found == expected}"
+            lines.append(f"| {kind} | {cells} |")
     return [
-        f"{n_trials} candidates on 5 folds whose fits sleep for {fit_seconds} s, so that workers do not fight for "
-        "processors; random sampler.",
+        f"Fits on 5 folds that sleep for {SLEEP} s, so that workers do not fight for processors. OptunaSearchCV with a "
+        "random sampler; AutoModelSelector with its default sampler, one family and its blend.",
         "",
         *lines,
     ]
 
 
-def timed(n_trials, **changes):
-    """Return the scores and the wall seconds of a search."""
+def select(n_trials, **changes):
+    """Return a selector with one family of sleeping models."""
+    sleeping = Family(
+        "sleeping",
+        (),
+        lambda shape: {"var_smoothing": loguniform(1e-9, 10)},
+        lambda shape: SleepingBayes(),
+        seconds=lambda shape: SLEEP,
+    )
+    settings = {"n_trials": n_trials, "cv": 5, "patience": None, "random_state": 0}
+    return AutoModelSelector(families=[sleeping], **(settings | changes))
+
+
+def timed(make, n_trials, **changes):
+    """Return the scores and the wall seconds of a search.
+
+    Two candidates are asked for ahead for each of the most workers: one is under way, and one waits for it.
+    """
+    settings = {"look_ahead": 2 * MAX_WORKERS} | ({"seconds": SLEEP} if make is search else {})
+    X = np.random.default_rng(0).normal(size=(len(Y), 2))
     start = time.perf_counter()
-    found = search(n_trials, **changes).fit(X, Y)
+    found = make(n_trials, **settings, **changes).fit(X, Y)
     return list(found.cv_results_["mean_test_score"]), time.perf_counter() - start
 
 
