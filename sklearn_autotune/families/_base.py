@@ -4,7 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-__all__ = ["Branch", "ByRows", "EstimatorSpace", "Family", "Shape", "estimate_boosting_seconds", "is_among"]
+__all__ = [
+    "Branch",
+    "ByRows",
+    "EstimatorSpace",
+    "Family",
+    "Shape",
+    "estimate_boosting_seconds",
+    "is_among",
+    "scale_target",
+]
 
 Branch = dict[str, Any]
 
@@ -326,3 +335,15 @@ def is_among(kind: type, estimators: tuple[str, ...]) -> bool:
 
 def _get_package(kind: type) -> str:
     return kind.__module__.partition(".")[0]
+
+
+def scale_target(model: Any) -> Any:
+    """Return a regressor that fits another one to the target with mean 0 and standard deviation 1.
+
+    scikit-learn 1.9's TransformedTargetRegressor fails if its transformer returns polars DataFrames, as
+    ``sklearn.set_config`` may ask for.
+    """
+    from sklearn.compose import TransformedTargetRegressor
+    from sklearn.preprocessing import StandardScaler
+
+    return TransformedTargetRegressor(model, transformer=StandardScaler().set_output(transform="default"))

@@ -4,7 +4,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, scale_target
 
 __all__ = ["ELASTIC_NET"]
 
@@ -18,11 +18,9 @@ def _make_space(shape: Shape) -> Branch:
 
 
 def _make_model(shape: Shape) -> Any:
-    from sklearn.compose import TransformedTargetRegressor
     from sklearn.linear_model import ElasticNet
-    from sklearn.preprocessing import StandardScaler
 
-    return TransformedTargetRegressor(ElasticNet(tol=1e-3, max_iter=2000), transformer=StandardScaler())
+    return scale_target(ElasticNet(tol=1e-3, max_iter=2000))
 
 
 def _estimate_seconds(shape: Shape) -> float:

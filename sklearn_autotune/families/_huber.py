@@ -4,7 +4,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, scale_target
 
 __all__ = ["HUBER"]
 
@@ -19,11 +19,9 @@ def _make_space(shape: Shape) -> Branch:
 
 
 def _make_model(shape: Shape) -> Any:
-    from sklearn.compose import TransformedTargetRegressor
     from sklearn.linear_model import HuberRegressor
-    from sklearn.preprocessing import StandardScaler
 
-    return TransformedTargetRegressor(HuberRegressor(max_iter=300), transformer=StandardScaler())
+    return scale_target(HuberRegressor(max_iter=300))
 
 
 def _estimate_seconds(shape: Shape) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, scale_target
 
 __all__ = ["KERNEL_RIDGE"]
 
@@ -29,11 +29,9 @@ def _make_space(shape: Shape) -> Branch | list[Branch]:
 
 
 def _make_model(shape: Shape) -> Any:
-    from sklearn.compose import TransformedTargetRegressor
     from sklearn.kernel_ridge import KernelRidge
-    from sklearn.preprocessing import StandardScaler
 
-    return TransformedTargetRegressor(KernelRidge(), transformer=StandardScaler())
+    return scale_target(KernelRidge())
 
 
 def _estimate_seconds(shape: Shape) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution
 
-from sklearn_autotune.families._base import Branch, ByRows, Family, Shape
+from sklearn_autotune.families._base import Branch, ByRows, Family, Shape, scale_target
 
 __all__ = ["NEURAL"]
 
@@ -21,14 +21,12 @@ def _make_space(shape: Shape) -> Branch:
 
 
 def _make_model(shape: Shape) -> Any:
-    from sklearn.compose import TransformedTargetRegressor
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.preprocessing import StandardScaler
 
     settings = {"early_stopping": True, "validation_fraction": 0.15, "n_iter_no_change": 12, "max_iter": 120}
     if shape.is_classifier:
         return MLPClassifier(**settings)
-    return TransformedTargetRegressor(MLPRegressor(**settings), transformer=StandardScaler())
+    return scale_target(MLPRegressor(**settings))
 
 
 def _estimate_seconds(shape: Shape) -> float:

@@ -35,6 +35,7 @@ def _make_model(shape: Shape) -> Any:
 
     splines = SplineTransformer(knots="quantile", extrapolation="linear")
     columns = ColumnTransformer([("splines", splines, find_many_valued_columns)], remainder="passthrough")
+    columns.set_output(transform="default")  # arrays, whatever ``sklearn.set_config`` asks for
     return Pipeline([("columns", columns), ("ridge", Ridge())])
 
 

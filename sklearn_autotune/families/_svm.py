@@ -5,7 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
-from sklearn_autotune.families._base import Branch, Family, Shape
+from sklearn_autotune.families._base import Branch, Family, Shape, scale_target
 
 __all__ = ["SVM"]
 
@@ -47,8 +47,6 @@ MIN_CALIBRATION_FOLDS = 2
 
 def _make_model(shape: Shape) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.compose import TransformedTargetRegressor
-    from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC, SVR
 
     max_iter = max(MIN_ITERATIONS, ITERATIONS_PER_ROW * shape.n_rows)
@@ -58,7 +56,7 @@ def _make_model(shape: Shape) -> Any:
             CALIBRATION_FOLDS if shape.rarest_class_rows is None else min(CALIBRATION_FOLDS, shape.rarest_class_rows)
         )
         return CalibratedClassifierCV(SVC(max_iter=max_iter), cv=max(MIN_CALIBRATION_FOLDS, n_folds), ensemble=False)
-    return TransformedTargetRegressor(SVR(max_iter=max_iter), transformer=StandardScaler())
+    return scale_target(SVR(max_iter=max_iter))
 
 
 def _estimate_seconds(shape: Shape) -> float:

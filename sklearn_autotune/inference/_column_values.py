@@ -465,6 +465,10 @@ def encode_categories(values: Sequence[Any], categories: Sequence[Any]) -> np.nd
     """Return the indices of values among the categories, NaN for unknown values; `ColumnEncoder` says what is equal."""
     if isinstance(values, RepeatedValues):
         return np.append(encode_categories(values.distinct, categories), np.nan)[values.codes]
+    if isinstance(values, np.ndarray):
+        values = (
+            values.tolist()
+        )  # each value is the same object whenever it is read, also NaN, which equals nothing else
     codes: dict[Any, float] = {value: float(code) for code, value in enumerate(categories)}
     number_codes: dict[Any, float] | None = None
     found = {}

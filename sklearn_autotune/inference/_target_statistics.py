@@ -124,6 +124,13 @@ class TargetStatistics(TransformerMixin, BaseEstimator):
         found = [column.look_up(codes).astype(dtype) for column, codes in zip(self.columns_, X.T, strict=True)]
         return np.hstack([np.empty((len(X), 0), dtype=dtype), *found])
 
+    def get_feature_names_out(self, input_features: Sequence[str] | None = None) -> np.ndarray:
+        """Return the names of the columns of `transform`: that of a column of codes, and a number."""
+        check_is_fitted(self)
+        names = [f"x{index}" for index in range(len(self.columns_))] if input_features is None else input_features
+        pairs = zip(names, self.columns_, strict=True)
+        return np.array([f"{name}_{k}" for name, column in pairs for k in range(column.table.shape[1])], dtype=object)
+
     def _make_targets(self, y: np.ndarray) -> np.ndarray:
         """Return the target, or whether it is each class; of two classes the second one."""
         if not self.is_classification:

@@ -100,6 +100,8 @@ class SliceDisplay:
         all_trials = read_trial_table(search, metric)
         trial_table = all_trials.select_complete()
         axes = read_axes(search, all_trials, parameters)
+        if not axes:
+            raise ValueError("The space of this search has no parameter, so there is nothing to show.")
         if parameters is None:
             axes = rank_by_importance(axes, trial_table.score)[:MAX_PARAMETERS]
         return cls(

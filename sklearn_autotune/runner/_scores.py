@@ -80,7 +80,9 @@ def _validate_scorer(key: str, scoring: str, run_data: RunData) -> None:
     if is_classification and scoring in ("f1", "precision", "recall", "jaccard", "average_precision"):
         labels = set(np.unique(run_data.train.y).tolist())
         if not labels <= {0, 1}:
-            raise ConfigError(f"{key}: {scoring} is for the classes 0 and 1; take {scoring}_macro or roc_auc")
+            other = "balanced_accuracy" if key == "threshold" else "roc_auc"  # a threshold changes labels only
+            others = other if scoring == "average_precision" else f"{scoring}_macro or {other}"
+            raise ConfigError(f"{key}: {scoring} is for the classes 0 and 1; take {others}")
     errors = ("r2", "max_error", "explained_variance", "d2_absolute_error_score")
     is_regression_scoring = "error" in scoring or "deviance" in scoring or scoring in errors
     if is_classification and is_regression_scoring:

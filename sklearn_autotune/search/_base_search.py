@@ -29,6 +29,7 @@ from sklearn_autotune.progress import TrialProgress
 from sklearn_autotune.progress._search_progress import SearchProgress
 from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.pruning._fold_racing import select_fold_scores
+from sklearn_autotune.search._delegation import require_refit
 from sklearn_autotune.search._front_attributes import FrontMixin
 from sklearn_autotune.search._result_tables import CVResults, Trials
 from sklearn_autotune.search._results import (
@@ -187,6 +188,8 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
         NotFittedError, AttributeError
             Before ``fit``, and with ``refit=False``.
         """
+        if not hasattr(self, "best_estimator_") and hasattr(self, "cv_results_"):
+            require_refit(self, "deployed_model")
         check_is_fitted(self, "best_estimator_")
         return self.best_estimator_
 

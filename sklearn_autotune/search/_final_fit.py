@@ -18,6 +18,7 @@ from sklearn_autotune.evaluation._whole_folds import split_fold_rows
 __all__ = [
     "ESTIMATORS",
     "average_over_folds",
+    "check_keep",
     "choose_final_threshold",
     "fit_final_models",
     "fit_on_folds",
@@ -139,6 +140,23 @@ def read_keep(keep: str | Sequence[str] | None, known: Sequence[str] = (*KEPT_ME
     if unknown:
         raise ValueError(f"keep has {unknown[0]!r}. It can have {', '.join(map(repr, known))}.")
     return names
+
+
+def check_keep(kept: Sequence[str], y: Any) -> None:
+    """Refuse to keep probabilities or decision values of several target columns, which are a table for each of them.
+
+    Raises
+    ------
+    ValueError
+        Before any model is fitted.
+    """
+    n_columns = np.shape(y)[1] if np.ndim(y) == 2 else 1
+    refused = [name for name in kept if name not in ("predict", ESTIMATORS)]
+    if n_columns > 1 and refused:
+        raise ValueError(
+            f"keep has {refused[0]!r}, but y has {n_columns} columns, so that there would be {n_columns} tables. Keep "
+            f"'predict', or {ESTIMATORS!r} and call {refused[0]} of each of `fold_estimators_`."
+        )
 
 
 def fit_on_folds(estimator: Estimator, task: Task, final_fit: FinalFit, curve: Sequence[Rung]) -> list[Any]:

@@ -29,7 +29,7 @@ from sklearn_autotune.pruning import FoldRacing
 from sklearn_autotune.search._base_search import BaseSearch, DefaultScoreMixin
 from sklearn_autotune.search._delegation import DelegateMixin
 from sklearn_autotune.search._engine import run_search
-from sklearn_autotune.search._final_fit import fit_final_models, read_keep
+from sklearn_autotune.search._final_fit import check_keep, fit_final_models, read_keep
 from sklearn_autotune.search._results import get_winner_rows
 from sklearn_autotune.search._routing import make_router, resolve_aimed_scorer, route_metadata
 from sklearn_autotune.search._search_spec import make_search_spec
@@ -434,6 +434,7 @@ class OptunaSearchCV(
         aims = read_aims(self)
         scorer = resolve_aimed_scorer(self, aims)
         X, y = index_rows(self, X, y)
+        check_keep(kept, y)
         params = take_metadata_rows(X, params=check_weight_length(X, params))
         routed = route_metadata(self, params, scorer)
         root = open_callback_root(self, max_subtasks=1 + (self.refit is not False))

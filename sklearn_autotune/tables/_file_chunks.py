@@ -96,7 +96,7 @@ class FileChunks:
 
 
 def read_csv_names(path: Path) -> list[str]:
-    """Return the names of the columns of a CSV file.
+    """Return the names of the columns of a CSV file; one without a name has the one that pandas gives it.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def read_csv_names(path: Path) -> list[str]:
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled:
         raise ValueError(f"more than one column is called {', '.join(map(repr, doubled))}. Rename or delete the others")
-    return list(names)
+    return [name or f"Unnamed: {index}" for index, name in enumerate(names)]
 
 
 def read_parquet(path: Path) -> "pd.DataFrame":

@@ -37,34 +37,40 @@ def make_preparation(
     Returns
     -------
     preparation : ColumnTransformer
-        Unfitted; it is fitted inside each fold.
+        Unfitted; it is fitted inside each fold. It returns arrays even if ``sklearn.set_config`` asks for DataFrames.
     """
+    columns = _list_columns(kind, n_categories, n_rows, is_classification, dtype)
+    # A step inside it would learn the names of an array's columns, x0 and so on, and miss them when it is asked for the
+    # names of what it returns.
+    return ColumnTransformer(columns).set_output(transform="default")
+
+
+def _list_columns(
+    kind: str, n_categories: np.ndarray, n_rows: int, is_classification: bool, dtype: Any
+) -> list[tuple[str, Any, np.ndarray]]:
+    """Return the parts of the preparation: their names, transformers and columns."""
     numbers = np.flatnonzero(n_categories == 0)
     few = np.flatnonzero((n_categories > 0) & (n_categories <= MAX_CATEGORIES))
     many = np.flatnonzero(n_categories > MAX_CATEGORIES)
     statistics = TargetStatistics(is_classification)
     if kind == "native":
         kept = np.flatnonzero((n_categories >= 0) & (n_categories <= MAX_CATEGORIES))
-        return ColumnTransformer([("kept", "passthrough", kept), ("statistics", statistics, many)])
+        return [("kept", "passthrough", kept), ("statistics", statistics, many)]
     settings: dict[str, Any] = {"min_frequency": min(5, max(1, n_rows // 50)), "sparse_output": False}
     if dtype == np.float32:
         settings["dtype"] = np.float32
     one_hot = OneHotEncoder(handle_unknown="infrequent_if_exist", **settings)
     filled = make_pipeline(FunctionTransformer(fill_missing_codes), one_hot)
     if kind == "coded":
-        return ColumnTransformer(
-            [("numbers", "passthrough", numbers), ("one_hot", filled, few), ("statistics", statistics, many)]
-        )
+        return [("numbers", "passthrough", numbers), ("one_hot", filled, few), ("statistics", statistics, many)]
     # ColumnTransformer passes a copy of the columns, which these change.
     scaled = make_pipeline(
         MedianImputer(),
         ChunkScaler(),
         FunctionTransformer(clip_outliers, feature_names_out="one-to-one"),
     )
-    return ColumnTransformer(
-        [
-            ("numbers", scaled, numbers),
-            ("one_hot", filled, few),
-            ("statistics", make_pipeline(statistics, scaled), many),
-        ]
-    )
+    return [
+        ("numbers", scaled, numbers),
+        ("one_hot", filled, few),
+        ("statistics", make_pipeline(statistics, scaled), many),
+    ]

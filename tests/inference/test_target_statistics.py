@@ -90,3 +90,12 @@ def test_inner_folds_are_stratified_where_each_class_has_enough_rows():
     assert [int(y[test].sum()) for _, test in draw_inner_folds(y, True)] == [1] * 5
     assert len(draw_inner_folds(np.arange(3), True)) == 3
     assert draw_inner_folds(np.zeros(1), False) == []
+
+
+def test_columns_have_names():
+    codes = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    statistics = TargetStatistics(True).fit(codes, np.arange(4) % 2)
+
+    assert statistics.get_feature_names_out(["kind", "place"]).tolist() == ["kind_0", "kind_1", "place_0", "place_1"]
+    assert statistics.get_feature_names_out().tolist() == ["x0_0", "x0_1", "x1_0", "x1_1"]
+    assert statistics.set_output(transform="pandas").transform(codes).shape == (4, 4)

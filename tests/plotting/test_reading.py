@@ -241,3 +241,10 @@ def test_one_candidate_and_a_hundred_have_whole_numbers_below_them(make):
     assert shown
     assert all(float(text.replace("−", "-")).is_integer() for text in shown)
     plt.close(display.figure_)
+
+
+def test_a_search_without_parameters_has_no_panels():
+    search = OptunaSearchCV(LogisticRegression(max_iter=1000), {}, cv=3).fit(X, Y)
+
+    with pytest.raises(ValueError, match="The space of this search has no parameter, so there is nothing to show"):
+        SliceDisplay.from_search(search)

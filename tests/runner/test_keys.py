@@ -93,6 +93,9 @@ def test_scorers_that_do_not_fit_the_task_are_refused(write):
         ("objectives: [r2, bytes]", "objectives and limits: r2 is for regression"),
         ("limits: {recall: '>= 0.5'}", "objectives and limits: recall is for the classes 0 and 1"),
         ("threshold: r2", "threshold: r2 is for regression"),
+        ("threshold: f1", "threshold: f1 is for the classes 0 and 1; take f1_macro or balanced_accuracy"),
+        ("scoring: f1", "scoring: f1 is for the classes 0 and 1; take f1_macro or roc_auc"),
+        ("scoring: average_precision", "scoring: average_precision is for the classes 0 and 1; take roc_auc"),
     ):
         with pytest.raises(ConfigError, match=message):
             runner.run(write(f"model_type: logistic\n{text}\n"))

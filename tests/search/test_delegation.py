@@ -34,12 +34,12 @@ def test_methods_of_an_unfitted_search_say_so(data, method):
         getattr(knn_search(), method)(data[0])
 
 
-@pytest.mark.parametrize("name", ["predict", "predict_proba", "classes_", "score"])
+@pytest.mark.parametrize("name", ["predict", "predict_proba", "classes_", "score", "deployed_model"])
 def test_without_refit_there_is_nothing_to_delegate_to_and_the_message_says_why(data, name):
     search = knn_search(refit=False).fit(*data)
 
     with pytest.raises(AttributeError) as caught:
-        getattr(search, name)(*data)
+        getattr(search, name)(*(() if name == "deployed_model" else data))
 
     # The reason may stand in the cause, as it does in scikit-learn.
     texts = [str(caught.value), str(caught.value.__cause__)]

@@ -180,6 +180,8 @@ def test_what_cannot_be_kept_is_refused_before_any_fit(tmp_path):
 
     with pytest.raises(ValueError, match=r"keep has 'proba'\. It can have 'predict', 'predict_proba'"):
         OptunaSearchCV(toy, {"a": [1.0]}, cv=2, keep=["predict", "proba"]).fit(X, y)
+    with pytest.raises(ValueError, match=r"keep has 'predict_proba', but y has 2 columns.*Keep 'predict', or 'est"):
+        OptunaSearchCV(toy, {"a": [1.0]}, cv=2, keep=["predict", "predict_proba"]).fit(X, np.column_stack([y, y]))
     assert not (tmp_path / "log").exists()
 
 

@@ -228,3 +228,10 @@ def test_the_hash_of_a_table_is_that_of_all_rows_at_once(monkeypatch):
 
     expected.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
     assert found.digest() == expected.digest()
+
+
+def test_columns_without_a_name_have_the_names_that_pandas_gives_them(tmp_path):
+    pd.DataFrame({"a": [1], "": [2]}).to_csv(tmp_path / "table.csv")
+
+    assert read_csv_names(tmp_path / "table.csv") == list(pd.read_csv(tmp_path / "table.csv").columns)
+    assert read_csv_names(tmp_path / "table.csv") == ["Unnamed: 0", "a", "Unnamed: 2"]

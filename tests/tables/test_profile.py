@@ -186,3 +186,15 @@ def test_columns_are_described_by_what_they_hold():
     assert measure_drift(as_text, profile) == []
     with pytest.raises(ValueError, match=r"column 'sold' held booleans in training and now holds \['maybe'\]"):
         align_to_profile(table.assign(sold="maybe"), profile)
+
+
+@pytest.mark.parametrize(
+    ("missing", "dtype"), [(None, object), (np.nan, object), (pd.NA, object), (None, "str"), (None, "float")]
+)
+def test_rows_in_which_a_column_of_words_has_no_value_drift_by_missing_values_only(missing, dtype):
+    table = TABLE.iloc[:2].assign(color=pd.Series([missing, missing], dtype=dtype))
+
+    found = drift_of(align_to_profile(table, PROFILE)[0])
+
+    assert found["color"]["more_missing"] == 0.75
+    assert (found["color"]["unseen"], found["color"]["examples"]) == (0.0, [])
