@@ -1,10 +1,14 @@
 """Memory that the system could give to a process, and memory that a process could give back."""
 
 import ctypes
+import mmap
 import os
 from pathlib import Path
+from typing import Any
 
-__all__ = ["read_available_memory", "return_free_memory"]
+import numpy as np
+
+__all__ = ["read_available_memory", "release_mapped_pages", "return_free_memory"]
 
 ROOT = Path("/")
 
@@ -69,6 +73,18 @@ def _read_text(path: Path) -> str:
         return path.read_text()
     except OSError:
         return ""
+
+
+def release_mapped_pages(X: Any) -> None:
+    """Let this process hold no page of a table that is mapped from a file; a page that is read is mapped again.
+
+    Otherwise the whole table counts as memory of each process that has read it, and joblib replaces workers that have
+    grown by 300 MB. The file's pages stay in the system's cache as long as there is memory for them. Nothing is done to
+    other tables, or to maps that can be written, whose changes may be nowhere else.
+    """
+    pages = X.base if isinstance(X, np.memmap) and X.mode == "r" else None
+    if isinstance(pages, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        pages.madvise(mmap.MADV_DONTNEED)
 
 
 def return_free_memory() -> None:

@@ -59,8 +59,8 @@ class FittedSteps:
         Steps of a Pipeline.
     n_categories : ndarray of int
         Of the columns that the steps return.
-    X : ndarray of shape (n_rows, n_columns)
-        What the steps return for the rows that they were fitted on.
+    X : ndarray of shape (n_rows, n_columns) or None
+        What the steps return for the rows that they were fitted on; None if the rows are not taken.
     """
 
     steps: Sequence[tuple[str, Any]]
@@ -133,7 +133,15 @@ class SharedSteps:
                 return False
         return any(generator.generated_ for generator in self._generators.values())
 
-    def fit(self, rows: np.ndarray, y: np.ndarray, *, screens: bool = False, generates: bool = False) -> FittedSteps:
+    def fit(
+        self,
+        rows: np.ndarray,
+        y: np.ndarray,
+        *,
+        screens: bool = False,
+        generates: bool = False,
+        takes_numbers: bool = True,
+    ) -> FittedSteps:
         """Fit the steps on some rows.
 
         Parameters
@@ -145,11 +153,16 @@ class SharedSteps:
             Whether columns of a wide table are screened.
         generates : bool, default=False
             Whether columns are generated, which are screened as well.
+        takes_numbers : bool, default=True
+            Whether rows of numbers alone, in an array, are taken from the table if there are no steps.
 
         Returns
         -------
         fitted : FittedSteps
         """
+        holds_numbers = isinstance(self.X, np.ndarray) and self.X.shape[1] > 0 and not self.n_categories.any()
+        if holds_numbers and not takes_numbers and not self.are_needed(screens=screens, generates=generates):
+            return FittedSteps((), self.n_categories, None)
         are_all = len(rows) == self.X.shape[0] and bool((rows == np.arange(len(rows))).all())
         fitted = FittedSteps((), self.n_categories, self.X if are_all else take_rows(self.X, rows))
         if self.texts:

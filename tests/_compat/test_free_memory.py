@@ -1,15 +1,17 @@
 """How much memory there is, and that freed memory goes back to the system."""
 
 import ctypes
+import mmap
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sklearn_autotune._compat import free_memory
-from sklearn_autotune._compat.free_memory import read_available_memory, return_free_memory
+from sklearn_autotune._compat.free_memory import read_available_memory, release_mapped_pages, return_free_memory
 
 
 def read_resident_bytes():
@@ -42,6 +44,35 @@ def test_where_the_c_library_cannot_nothing_happens(monkeypatch, error):
     monkeypatch.setattr(free_memory.ctypes, "CDLL", fail)
 
     return_free_memory()
+
+
+@pytest.fixture
+def path(tmp_path):
+    np.save(tmp_path / "table.npy", np.arange(8_000_000.0).reshape(-1, 8))
+    return tmp_path / "table.npy"
+
+
+@pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED") or sys.platform != "linux", reason="Linux")
+def test_a_mapped_table_takes_no_memory_of_the_process_until_it_is_read_again(path):
+    table = np.load(path, mmap_mode="r")
+    total = table.sum()
+    before = read_resident_bytes()
+
+    release_mapped_pages(table)
+
+    assert before - read_resident_bytes() > 60_000_000
+    assert table.sum() == total
+
+
+@pytest.mark.parametrize("mode", ["c", "r+"])
+def test_what_was_written_into_a_map_is_kept(path, mode):
+    table = np.load(path, mmap_mode=mode)
+    table[3, 3] = -1
+
+    for part in (table, table[:], np.asarray(table), "no table"):
+        release_mapped_pages(part)
+
+    assert table[3, 3] == -1
 
 
 # -- available memory --------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """How numbers and categories are prepared for each kind of model, on training rows and on new ones."""
 
+import joblib
 import numpy as np
 import pytest
 
-from sklearn_autotune.tables._preparation import MAX_CATEGORIES, make_preparation
+from sklearn_autotune.tables._preparation import MAX_CATEGORIES, make_preparation, prepare_rows, take_in_columns
+from sklearn_autotune.tables._shared_steps import SharedSteps
+from tests.allocations import measure_peak
 
 N_ROWS = 400
 # A number with gaps and an outlier, a few categories with gaps, many categories.
@@ -108,3 +111,49 @@ def test_an_empty_column_of_a_fold_is_no_hindrance(kind, data):
     preparation, prepared = prepare(kind, (X, data[1]))
 
     assert preparation.transform(data[0]).shape == prepared.shape
+
+
+# -- rows of a table of numbers ----------------------------------------------------------------------------------------
+
+
+def prepare_part(kind, X, *, takes_numbers):
+    rows = np.random.RandomState(1).permutation(len(X))[: len(X) * 3 // 4]
+    steps = SharedSteps(X, np.zeros(X.shape[1], dtype=int), [], True)
+    y = np.zeros(len(rows))
+    fitted = steps.fit(rows, y, takes_numbers=takes_numbers)
+    return prepare_rows(kind, fitted, X, rows, y, is_classification=True, folds=None)
+
+
+@pytest.mark.parametrize("has_gaps", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_numbers_are_prepared_as_any_others(kind, dtype, has_gaps):
+    X = np.random.RandomState(0).normal(size=(9000, 6)).astype(dtype)
+    X[5::10, 2] = np.nan if has_gaps else 100.0
+    before = X.copy()
+
+    steps, expected = prepare_part(kind, X, takes_numbers=True)
+    quick_steps, prepared = prepare_part(kind, X, takes_numbers=False)
+
+    assert (prepared.dtype, prepared.flags.f_contiguous) == (expected.dtype, expected.flags.f_contiguous)
+    assert prepared.tobytes("A") == expected.tobytes("A")
+    assert joblib.hash(quick_steps) == joblib.hash(steps)
+    np.testing.assert_array_equal(X, before)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_of_numbers_are_copied_once_or_twice_if_they_are_clipped(kind):
+    X = np.random.RandomState(0).normal(size=(100_000, 10))
+    n_bytes = X.nbytes * 3 // 4
+
+    max_copies = 2.5 if kind == "scaled" else 1.5
+
+    assert measure_peak(lambda: prepare_part(kind, X, takes_numbers=False)) < max_copies * n_bytes
+    assert measure_peak(lambda: prepare_part(kind, X, takes_numbers=True)) > 3 * n_bytes
+
+
+def test_rows_are_taken_in_the_order_of_their_numbers():
+    X = np.random.RandomState(0).normal(size=(10_000, 3))
+    rows = np.random.RandomState(1).permutation(10_000)
+
+    np.testing.assert_array_equal(take_in_columns(X, rows, np.float32), X[rows].astype(np.float32))
