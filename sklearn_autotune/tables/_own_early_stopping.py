@@ -10,12 +10,13 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_autotune._compat.boosters._scikit_learn import draws_validation_rows
+from sklearn_autotune._compat.boosters._scikit_learn import draw_validation_rows, draws_validation_rows
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.tables._inner_folds import InnerFolds
+from sklearn_autotune.tables._preparation import take_in_columns
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 
-__all__ = ["find_network", "limit_training"]
+__all__ = ["divide_as_model", "find_network", "limit_training"]
 
 # The share of the rows that are held out where the model names a number of rows.
 DEFAULT_SHARE = 0.1
@@ -75,6 +76,32 @@ def limit_training(model: Any, prepared: PreparedRows, inner: InnerFolds, rows: 
     length = _find_epochs(clone(network), PreparedRows(prepared.X, y, prepared.weight), is_held_out)
     settings = {"early_stopping": False, "max_iter": length, "n_iter_no_change": length}
     model.set_params(**{prefix + name: value for name, value in settings.items()})
+
+
+def divide_as_model(model: Any, prepared: PreparedRows) -> tuple[PreparedRows, PreparedRows | None]:
+    """Divide the rows of a large table as histogram gradient boosting does itself, which takes more memory.
+
+    Parameters
+    ----------
+    model : estimator
+        Unfitted.
+    prepared : PreparedRows
+        All training rows. All columns are numbers: the model learns which categories there are from all rows.
+
+    Returns
+    -------
+    train : PreparedRows
+        In 64-bit floats, which the model would make of them. All rows if they are not divided.
+    validation : PreparedRows or None
+        The rows for early stopping.
+    """
+    drawn = None if prepared.weight is not None else draw_validation_rows(model, prepared.y)
+    if drawn is None:
+        return prepared, None
+    train, validation = (
+        PreparedRows(take_in_columns(prepared.X, rows, np.float64), prepared.y[rows], None) for rows in drawn
+    )
+    return train, validation
 
 
 def _transform_target(model: Any, rows: PreparedRows) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Networks and histogram boosting are trained as long as is best on rows of other groups or on later rows."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from sklearn.compose import TransformedTargetRegressor
@@ -10,8 +12,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.tables._inner_folds import InnerFolds
-from sklearn_autotune.tables._own_early_stopping import find_network, limit_training
+from sklearn_autotune.tables._own_early_stopping import divide_as_model, find_network, limit_training
 from sklearn_autotune.tables._prepared_rows import PreparedRows
+from tests.allocations import measure_peak
 
 SETTINGS = {"hidden_layer_sizes": (64,), "learning_rate_init": 0.01, "early_stopping": True, "random_state": 0}
 BOOSTING = {"learning_rate": 0.3, "early_stopping": True, "random_state": 0}
@@ -79,3 +82,24 @@ def test_other_models_stay_as_they_are(model, inner):
     limit_training(model, PreparedRows(X, Y, None), inner, ROWS, 0)
 
     assert repr(model) == before
+
+
+def test_histogram_boosting_of_rows_that_are_divided_before_takes_less_memory():
+    table = np.asfortranarray(np.random.RandomState(0).normal(size=(50_000, 20)).astype(np.float32))
+    target = table[:, 0] + table[:, 1]
+    make = partial(HistGradientBoostingRegressor, **BOOSTING, max_iter=3)
+
+    def fit_divided():
+        train, validation = divide_as_model(make(), PreparedRows(table, target, None))
+        make().fit(train.X, train.y, X_val=validation.X, y_val=validation.y)
+
+    assert measure_peak(fit_divided) < 0.75 * measure_peak(lambda: make().fit(table, target))
+
+
+@pytest.mark.parametrize(
+    ("model", "weight"), [(Ridge(), None), (HistGradientBoostingRegressor(**BOOSTING), np.ones(400))]
+)
+def test_rows_of_other_models_and_with_weights_are_not_divided(model, weight):
+    rows = PreparedRows(X, Y, weight)
+
+    assert divide_as_model(model, rows) == (rows, None)

@@ -1,6 +1,7 @@
 """scikit-learn's forests, bagging and boosting: which warm starts are exact, and how categories are declared."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sklearn_autotune._compat.boosters._scikit_learn import (
     SCIKIT_LEARN,
     WARM_START_PARAMS,
     cannot_draw_validation_rows,
+    draw_validation_rows,
     draws_validation_rows,
 )
 
@@ -156,3 +158,57 @@ def test_it_is_known_when_histogram_boosting_cannot_draw_its_validation_rows(cla
 )
 def test_it_is_known_whether_histogram_boosting_draws_validation_rows(model, n_rows, expected):
     assert draws_validation_rows(model, n_rows) is expected
+
+
+BOOSTING = {"early_stopping": True, "random_state": 3, "max_iter": 60, "n_iter_no_change": 4, "max_features": 0.5}
+NUMBERS = np.random.RandomState(0).normal(size=(2000, 4))
+
+
+@pytest.mark.parametrize("share", [0.1, 300])
+@pytest.mark.parametrize(
+    ("kind", "y"),
+    [
+        (HistGradientBoostingClassifier, (NUMBERS[:, 0] > 0).astype(int)),
+        (HistGradientBoostingClassifier, (NUMBERS[:, 0] > 0) + (NUMBERS[:, 1] > 1).astype(int)),
+        (HistGradientBoostingRegressor, NUMBERS[:, 0] ** 2 + NUMBERS[:, 1]),
+    ],
+    ids=["two classes", "three classes", "regression"],
+)
+def test_with_the_rows_that_it_would_draw_histogram_boosting_is_the_same_model(kind, y, share):
+    make = partial(kind, **BOOSTING, validation_fraction=share)
+    alone = make().fit(NUMBERS, y)
+
+    train, validation = draw_validation_rows(make(), y)
+    given = make().fit(NUMBERS[train], y[train], X_val=NUMBERS[validation], y_val=y[validation])
+
+    predict = "predict_proba" if kind is HistGradientBoostingClassifier else "predict"
+    np.testing.assert_array_equal(getattr(given, predict)(NUMBERS), getattr(alone, predict)(NUMBERS))
+    np.testing.assert_array_equal(given.validation_score_, alone.validation_score_)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"early_stopping": False},
+        {"early_stopping": "auto"},
+        {"random_state": None},
+        {"warm_start": True},
+        {"class_weight": "balanced"},
+        {"categorical_features": [0]},
+        {"validation_fraction": None},
+    ],
+    ids=str,
+)
+def test_no_rows_are_drawn_where_the_model_would_be_another_one(settings):
+    model = HistGradientBoostingClassifier(**BOOSTING).set_params(**settings)
+
+    assert draw_validation_rows(model, Y) is None
+    assert draw_validation_rows(LogisticRegression(), Y) is None
+
+
+def test_no_rows_are_drawn_where_a_class_would_be_missing_from_training():
+    model = HistGradientBoostingClassifier(**BOOSTING, validation_fraction=0.5)
+    y = np.repeat([0, 1, 2], [100, 100, 2])
+
+    assert draw_validation_rows(model, y) is not None
+    assert draw_validation_rows(model.set_params(validation_fraction=0.9), y) is None
