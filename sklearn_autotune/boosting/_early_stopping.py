@@ -1,5 +1,6 @@
 """Boosters of XGBoost, LightGBM and CatBoost: fit them with early stopping, and change their number of rounds."""
 
+import pickle
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ __all__ = [
     "clone_as_fitted",
     "clone_with_rounds",
     "clone_without_early_stopping",
+    "drop_training_data",
     "fit_with_early_stopping",
     "get_best_rounds",
     "get_used_rounds",
@@ -150,6 +152,28 @@ def get_best_rounds(model: Any) -> int:
 def get_used_rounds(model: Any) -> int:
     """Return the number of rounds with which a fitted booster predicts."""
     return get_library(model).get_used_rounds(model)
+
+
+def drop_training_data(model: Any, booster: Any) -> Any:
+    """Return a fitted model without the memory that its fit has left in it.
+
+    Parameters
+    ----------
+    model : estimator
+        The booster, or a model around it.
+    booster : estimator
+
+    Returns
+    -------
+    model : estimator
+        A copy, where the copy takes less memory and can be made. It predicts the same, to the last bit.
+    """
+    if not get_library(booster).keeps_training_data:
+        return model
+    try:
+        return pickle.loads(pickle.dumps(model))
+    except Exception:  # any __reduce__ may raise anything
+        return model
 
 
 def set_prediction_rounds(model: Any, n_rounds: int) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from optuna.distributions import FloatDistribution, IntDistribution
 
+from sklearn_autotune._compat.boosters._catboost import import_catboost
 from sklearn_autotune.families._base import Branch, Family, Shape, estimate_boosting_seconds
 
 __all__ = ["CATBOOST"]
@@ -43,9 +44,8 @@ def _make_space(shape: Shape) -> Branch:
 
 
 def _make_model(shape: Shape) -> Any:
-    from catboost import CatBoostClassifier, CatBoostRegressor
-
-    kind = CatBoostClassifier if shape.is_classifier else CatBoostRegressor
+    catboost = import_catboost()
+    kind = catboost.CatBoostClassifier if shape.is_classifier else catboost.CatBoostRegressor
     # CatBoost's default for two classes from 200 rounds on; below it is 1, so a final fit of fewer rounds would differ.
     fixed = {"leaf_estimation_iterations": 10} if shape.is_classifier and shape.n_classes == 2 else {}
     return kind(

@@ -114,6 +114,8 @@ class AveragesLibrary:
     def declare_categories(self, model, columns, n_columns):
         return None
 
+    keeps_training_data = False
+
     def fit_until(self, model, X, y, eval_rows, end_time, fit_params):
         model.fit(X, y, **fit_params)
         scores = []

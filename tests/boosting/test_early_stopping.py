@@ -20,6 +20,7 @@ from sklearn_autotune.boosting._early_stopping import (
     clone_as_fitted,
     clone_with_rounds,
     clone_without_early_stopping,
+    drop_training_data,
     fit_with_early_stopping,
     get_best_rounds,
     get_used_rounds,
@@ -172,3 +173,15 @@ def test_rows_for_early_stopping_leave_each_class_in_training(class_sizes, seed)
     assert (np.delete(class_codes, rows) == np.arange(len(class_sizes))[:, None]).any(axis=1).all()
     n_spare = len(class_codes) - len(class_sizes)
     assert len(rows) == min(n_spare, max(1, round(0.2 * len(class_codes))))
+
+
+@pytest.mark.parametrize("family", BOOSTERS)
+def test_a_model_that_holds_no_training_data_is_not_copied(family):
+    X, y = load_diabetes(return_X_y=True)
+    model = family.make(Shape(300, False))
+    fit_with_early_stopping(model, X[:300], y[:300], (X[300:], y[300:]), seconds=None, fit_params={})
+
+    smaller = drop_training_data(model, model)
+
+    assert (smaller is model) == (family.name != "catboost")
+    np.testing.assert_array_equal(smaller.predict(X), model.predict(X))

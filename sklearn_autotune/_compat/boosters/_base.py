@@ -82,9 +82,12 @@ class BoosterLibrary(Library, Protocol):
     patience_param : str
         The name of the parameter for the number of rounds to wait for a better one. If it is None, early stopping is
         off.
+    keeps_training_data : bool
+        Whether a fitted model holds more memory than the copy that it is once it has been pickled.
     """
 
     patience_param: str
+    keeps_training_data: bool
 
     def fit_until(
         self,

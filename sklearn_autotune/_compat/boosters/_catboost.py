@@ -1,6 +1,8 @@
 """CatBoost: early stopping."""
 
+import os
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -8,11 +10,26 @@ import numpy as np
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters._base import ContinuedPartFit, PartFit
 
-__all__ = ["CATBOOST", "CatBoost"]
+__all__ = ["CATBOOST", "CatBoost", "import_catboost"]
 
 
 # Parameters whose defaults depend on the number of rounds or on evaluation rows, each with its aliases.
 DEFAULTS_THAT_DEPEND_ON_ROUNDS = (("learning_rate", "eta"), ("leaf_estimation_iterations",))
+
+# CatBoost allocates by mimalloc, which reads this variable when it is loaded. By default it keeps what is freed: 160 MB
+# after a fit of 900,000 rows and 10 columns. With 0 it gives it back at once, for 2 % of the fit's time.
+ALLOCATOR_VARIABLE = "MIMALLOC_PURGE_DELAY"
+
+
+def import_catboost() -> Any:
+    """Import CatBoost, so that it gives freed memory back to the system, unless the user has set its allocator."""
+    is_set = ALLOCATOR_VARIABLE in os.environ
+    os.environ.setdefault(ALLOCATOR_VARIABLE, "0")
+    try:
+        return import_module("catboost")
+    finally:
+        if not is_set:
+            del os.environ[ALLOCATOR_VARIABLE]
 
 
 class CatBoost:
@@ -22,6 +39,7 @@ class CatBoost:
     rounds_params: tuple[str, ...] = ("iterations",)
     rounds_aliases: tuple[str, ...] = ("n_estimators", "num_boost_round", "num_trees")
     patience_param = "early_stopping_rounds"
+    keeps_training_data = True  # of 900,000 rows and 10 columns, 86 MB
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
         """Return None, because ``get_params`` omits parameters that were not set."""

@@ -22,6 +22,7 @@ class LightGBM:
     rounds_params: tuple[str, ...] = ("n_estimators",)
     rounds_aliases: tuple[str, ...] = ()
     patience_param = "early_stopping_round"
+    keeps_training_data = False
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
         """Return None, because the parameter is always a number."""

@@ -86,6 +86,7 @@ class XGBoost:
     rounds_params: tuple[str, ...] = ("n_estimators",)
     rounds_aliases: tuple[str, ...] = ()
     patience_param = "early_stopping_rounds"
+    keeps_training_data = False
 
     def find_default_rounds(self, model: Any, param: str) -> int | None:
         """Return XGBoost's default number of rounds."""

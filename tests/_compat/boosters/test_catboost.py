@@ -1,11 +1,16 @@
 """CatBoost: early stopping keeps all rounds. Tests that need the package are skipped if it is not installed."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from sklearn_autotune._compat.boosters import PartFit
 from sklearn_autotune._compat.boosters._catboost import CATBOOST
+from sklearn_autotune.boosting._early_stopping import drop_training_data
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(120, 3))
@@ -97,3 +102,48 @@ def test_a_model_that_has_all_its_rounds_is_fitted_again_with_its_own_parameters
 
     assert CATBOOST.find_refit_params(model) == {}
     assert CATBOOST.find_refit_params(model.fit(X, Y)) == {}
+
+
+# -- memory ------------------------------------------------------------------------------------------------------------
+
+MEASURE = """
+import gc, os
+import numpy as np
+from sklearn_autotune._compat.boosters._catboost import import_catboost
+from sklearn_autotune.boosting._early_stopping import drop_training_data
+
+def read_bytes():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+catboost = import_catboost()
+X = np.random.RandomState(0).normal(size=(200_000, 10)).astype(np.float32)
+before = read_bytes()
+model = catboost.CatBoostRegressor(iterations=3, thread_count=1, verbose=False, allow_writing_files=False)
+model.fit(X, X[:, 0])
+model = drop_training_data(model, model)
+gc.collect()
+print(read_bytes() - before, os.environ.get("MIMALLOC_PURGE_DELAY"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_what_a_fit_has_taken_is_given_back_to_the_system(catboost):
+    def run(**env):
+        done = subprocess.run([sys.executable, "-c", MEASURE], env=os.environ | env, capture_output=True, check=True)
+        n_bytes, variable = done.stdout.decode().split()
+        return int(n_bytes), variable
+
+    n_bytes, variable = run()
+    n_kept, user_variable = run(MIMALLOC_PURGE_DELAY="100000")
+
+    assert n_bytes < n_kept / 2
+    assert (variable, user_variable) == ("None", "100000")
+
+
+def test_a_model_without_training_data_predicts_the_same(catboost):
+    model = fit(make(catboost))
+
+    smaller = drop_training_data(model, model)
+
+    assert smaller is not model
+    np.testing.assert_array_equal(smaller.predict_proba(X), model.predict_proba(X))
