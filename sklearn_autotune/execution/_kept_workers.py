@@ -18,7 +18,7 @@ from typing import Any
 from joblib import cpu_count
 from joblib.externals.loky import ProcessPoolExecutor
 
-from sklearn_autotune.execution._worker import release_process
+from sklearn_autotune.execution._worker import get_process_id, release_process
 
 __all__ = ["KEPT_SECONDS", "WorkerProcess", "end_kept_workers"]
 
@@ -77,7 +77,9 @@ class WorkerProcess:
         self._surroundings = _Surroundings()
         self._module_times: dict[str, int] | None = None
         self._pool = ProcessPoolExecutor(max_workers=1, env=self.env)
-        self.future: Future[Any] = self._pool.submit(os.getpid)
+        # joblib ends a process that has grown by 300 MB since its first call. That call imports what workers need, so
+        # that these 200 MB do not count.
+        self.future: Future[Any] = self._pool.submit(get_process_id)
 
     @classmethod
     def take(cls, env: Mapping[str, str]) -> "WorkerProcess":
@@ -106,7 +108,7 @@ class WorkerProcess:
         if any(_get_change_time(path) != seen for path, seen in self._module_times.items()):
             return False
         try:
-            self.submit(os.getpid).result(timeout=MAX_ANSWER_SECONDS)
+            self.submit(get_process_id).result(timeout=MAX_ANSWER_SECONDS)
         except (BrokenExecutor, TimeoutError):
             return False
         return True

@@ -45,6 +45,7 @@ __all__ = [
     "Worker",
     "advance_work",
     "dumps",
+    "get_process_id",
     "loads",
     "prepare_process",
     "release_process",
@@ -159,6 +160,11 @@ _worker: Worker | None = None
 _setup_error: str | None = None
 _folder: str | None = None  # the folder of the latest search's files
 _start = time.time_ns()
+
+
+def get_process_id() -> int:
+    """Return the number of this process, after all that this module needs has been imported."""
+    return os.getpid()
 
 
 def prepare_process(setup: ProcessSetup) -> None:

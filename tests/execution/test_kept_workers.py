@@ -177,6 +177,15 @@ def test_a_worker_with_a_memory_limit_is_not_kept():
 
 
 @at_night
+def test_what_workers_import_does_not_count_as_growth():
+    process = WorkerProcess({})  # joblib measures the process after its first call
+    try:
+        process.future.result(timeout=60)
+        assert process.submit(eval, "'sklearn' in __import__('sys').modules").result(timeout=60)
+    finally:
+        process.kill()
+
+
 def test_kept_workers_end_after_a_while(monkeypatch):
     monkeypatch.setattr(_kept_workers, "KEPT_SECONDS", 0.05)
     before = set(workers_of(os.getpid()))
