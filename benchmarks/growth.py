@@ -109,7 +109,10 @@ def make_table(n_rows, n_columns=N_COLUMNS):
 
 
 class MemoryWatch:
-    """Reads the memory of this process and its children, in MB, ten times a second; shared memory counts once."""
+    """Reads the memory of this process and its children, in MB, ten times a second.
+
+    Shared memory counts once. Pages of a file that is mapped count while a process holds them.
+    """
 
     def __enter__(self):
         self.before = self.peak = self.read()

@@ -18,6 +18,7 @@ from sklearn_autotune.families._base import Branch
 from sklearn_autotune.families._chosen import resolve_families
 from sklearn_autotune.families._linear import LOGISTIC, RIDGE
 from sklearn_autotune.inference._text_encoder import N_TOPICS
+from sklearn_autotune.objectives._costs import count_bytes
 from sklearn_autotune.tables._shared_steps import find_texts, is_wide
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._target import choose_target_transform
@@ -133,6 +134,13 @@ class CrossFitResult:
     def release(self) -> None:
         """Let go of predictions and models, which take memory."""
         self.predictions, self.models = [], None
+
+    def measure_size(self, model: Any) -> None:
+        """Note the size of a model; infinite if it cannot be pickled."""
+        try:
+            self.n_bytes = float(count_bytes(model))
+        except Exception:  # any __reduce__ may raise anything
+            self.n_bytes = float("inf")
 
     def limit_size(self, max_bytes: int) -> "CrossFitResult":
         """Return the result without its models if these would take more bytes in a file."""

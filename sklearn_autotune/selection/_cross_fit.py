@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_autotune._compat import clock
 from sklearn_autotune._compat.boosters import declare_categories
 from sklearn_autotune._compat.boosters._scikit_learn import cannot_draw_validation_rows
-from sklearn_autotune._compat.free_memory import return_free_memory
+from sklearn_autotune._compat.free_memory import release_mapped_pages, return_free_memory
 from sklearn_autotune._compat.sklearn import (
     find_weight_parameter,
     is_rank_scorer,
@@ -25,6 +25,7 @@ from sklearn_autotune.boosting._early_stopping import (
     MIN_TIME_SHARE,
     allot_round_seconds,
     clone_with_rounds,
+    drop_training_data,
     fit_with_early_stopping,
     get_best_rounds,
     hold_out_rows,
@@ -45,11 +46,10 @@ from sklearn_autotune.evaluation._base import is_forward
 from sklearn_autotune.evaluation._metric import rewards_mean
 from sklearn_autotune.families import Family, find_parameter_prefix
 from sklearn_autotune.inference._averaging import AveragedClassifier, AveragedRegressor, predict_all_classes
-from sklearn_autotune.inference._column_encoder import MIN_ROUNDED_CELLS
 from sklearn_autotune.inference._encoding import LabelEncodingClassifier, label_classes
 from sklearn_autotune.inference._target_transform import TransformedTarget
 from sklearn_autotune.inference._temperature_scaling import apply_temperature, find_temperature
-from sklearn_autotune.objectives._costs import PredictSeconds, count_bytes
+from sklearn_autotune.objectives._costs import PredictSeconds
 from sklearn_autotune.selection._candidates import (
     FAMILY,
     CrossFitResult,
@@ -57,9 +57,9 @@ from sklearn_autotune.selection._candidates import (
     split_target_transform,
     uses_generated,
 )
-from sklearn_autotune.tables._inner_folds import InnerFolds, fit_with_inner_folds, use_inner_folds
-from sklearn_autotune.tables._own_early_stopping import limit_training
-from sklearn_autotune.tables._preparation import make_preparation
+from sklearn_autotune.tables._inner_folds import InnerFolds, use_inner_folds
+from sklearn_autotune.tables._own_early_stopping import divide_as_model, limit_training
+from sklearn_autotune.tables._preparation import prepare_rows
 from sklearn_autotune.tables._prepared_rows import PreparedRows
 from sklearn_autotune.tables._shared_steps import FittedSteps, SharedSteps, find_texts
 
@@ -68,6 +68,8 @@ __all__ = ["N_TABLE_COPIES", "CrossFitEvaluation"]
 # The share of the training rows that early stopping gets if it can use none of a fold's test rows, and histogram
 # gradient boosting cannot draw its own: rows of the rarest classes stay in training.
 EARLY_STOPPING_SHARE = 0.1
+
+LARGE_CELLS = 1_000_000  # rows times columns
 
 # How many times the size of the table a fit takes at least: two thirds of the rows as they are prepared, with the
 # table's own and one more copy of them. LightGBM took 3.0 times the size of the training rows, XGBoost 3.1.
@@ -134,6 +136,11 @@ class CrossFitEvaluation:
         self.is_forward = is_forward(self.task.folds)
         texts = find_texts(self.n_categories) if self.reads_texts else []
         self.steps = SharedSteps(self.task.X, self.n_categories, texts, self.classes is not None, self.inner)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether copies of the table are worth avoiding."""
+        return bool(self.task.X.size >= LARGE_CELLS)
 
     @property
     def n_folds(self) -> int:
@@ -228,14 +235,16 @@ class CrossFitEvaluation:
         if family.rounds is not None:
             result.rounds.append(get_best_rounds(_get_booster(model)))
         if result.models is not None:
-            result.models.append(model)
+            drops = self.is_large and family.rounds is not None
+            result.models.append(drop_training_data(model, _get_booster(model)) if drops else model)
         if family.rounds is not None and step + 1 == len(folds):
             self._predict_with_other_folds_rounds(result, times)
             result.models = result.models if family.is_bagged else None
         if step + 1 == len(folds):
             averaged = self.average_models([model], result.temperature)
             result.seconds_per_row = -self.predict_seconds(averaged, take_rows(self.task.X, fold.test))
-            result.n_bytes = _measure_bytes(averaged)
+            result.measure_size(averaged)
+        release_mapped_pages(self.task.X)
         return self._score_folds(result, folds[: step + 1])
 
     def _predict_with_other_folds_rounds(self, result: CrossFitResult, times: list[tuple[float, float]]) -> None:
@@ -373,17 +382,22 @@ class CrossFitEvaluation:
             Shared steps, the preparation and the model; a classifier predicts class codes.
         """
         rows, present_classes, y = self._select_rows(family, rows)
-        steps = self.steps.fit(rows, y, screens=family.screens, generates=uses_generated(family, params))
+        generates = uses_generated(family, params)
+        steps = self.steps.fit(rows, y, screens=family.screens, generates=generates, takes_numbers=False)
         model = self.make_model(family, params, y, is_classification=present_classes is not None)
-        settings = len(rows), self.classes is not None, steps.X.dtype
-        preparation = make_preparation(family.columns, steps.n_categories, *settings)
         weight_name = find_weight_parameter(model)
         weight = None if weight_name is None else self._take_weights(rows, self.task.fit_params)
         with warnings.catch_warnings(), limit_to_one_thread():
             # A model that has not converged shows in its score.
             warnings.simplefilter("ignore")
-            train = PreparedRows(fit_with_inner_folds(preparation, steps.X, y, self.inner.draw(rows, y)), y, weight)
+            settings: dict[str, Any] = {
+                "is_classification": self.classes is not None,
+                "folds": self.inner.draw(rows, y),
+            }
+            preparation, X = prepare_rows(family.columns, steps, self.task.X, rows, y, **settings)
+            train = PreparedRows(X, y, weight)
             steps = replace(steps, X=None)  # takes as much memory as the training rows
+            del X  # so that they can be let go
             fit_params: dict[str, Any] = {}
             if family.columns == "native":
                 columns = preparation.transformers_[0][2]
@@ -396,6 +410,9 @@ class CrossFitEvaluation:
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
                 train, stop = self._hold_out(train, rows)
+            elif self.is_large and stop is None:
+                train, stop = divide_as_model(model, train)
+            release_mapped_pages(self.task.X)
             if weight_name is not None and train.weight is not None:
                 fit_params = fit_params | {weight_name: train.weight}
             if stop is not None and family.rounds is not None:
@@ -410,7 +427,7 @@ class CrossFitEvaluation:
                     fit_params["inner_folds"] = self.inner.draw(rows, y, model.n_folds)
                 with use_inner_folds(model, self.inner, rows, y):
                     model.fit(train.X, train.y, **fit_params)
-        if self.task.X.size >= MIN_ROUNDED_CELLS:
+        if self.is_large:
             return_free_memory()
         if present_classes is not None and (holds_out or len(present_classes) < len(self.classes)):  # type: ignore[arg-type]
             model = label_classes(model, present_classes)
@@ -471,14 +488,6 @@ class CrossFitEvaluation:
             model = TransformedTarget(model, transform, smears=rewards_mean(self.task.scorer))
         seeds = [name for name in model.get_params() if name == "random_state" or name.endswith("__random_state")]
         return model.set_params(**dict.fromkeys(seeds, self.seed))
-
-
-def _measure_bytes(model: Any) -> float:
-    """Return the size of a model; infinite if it cannot be pickled."""
-    try:
-        return float(count_bytes(model))
-    except Exception:  # any __reduce__ may raise anything
-        return float("inf")
 
 
 def _get_booster(model: Pipeline) -> Any:

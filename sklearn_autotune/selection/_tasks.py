@@ -246,10 +246,11 @@ def make_tasks(
     """
     full_task = Task(data.X, data.y, (), scorer, routed.estimator.fit, routed.scorer.score, error_score, False)
     is_classification = data.classes is not None
-    y = data.y[rows]
+    are_all = len(rows) == len(data.y)  # copies of a large table are large
+    y = data.y if are_all else data.y[rows]
     groups, times = (None if values is None else values[rows] for values in (data.groups, data.times))
     task = make_task(
-        data.X if len(rows) == len(data.y) else data.X[rows],  # a copy of a large table is large
+        data.X if are_all else data.X[rows],
         y,
         cv=make_folds(cv, y, is_classification, seed, has_default_scoring, groups=groups, times=times),
         is_classification=is_classification,

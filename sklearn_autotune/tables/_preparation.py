@@ -7,7 +7,6 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
-from sklearn_autotune._compat.free_memory import release_mapped_pages
 from sklearn_autotune._compat.sklearn import take_rows
 from sklearn_autotune.inference._column_encoder import ChunkScaler, MedianImputer, clip_outliers, fill_missing_codes
 from sklearn_autotune.inference._target_statistics import TargetStatistics
@@ -110,7 +109,6 @@ def prepare_rows(
     preparation = make_preparation(kind, steps.n_categories, len(rows), is_classification, table.dtype)
     if steps.X is None:
         prepared = _prepare_numbers(preparation, kind, X, rows)
-        release_mapped_pages(X)
         if prepared is not None:
             return preparation, prepared
         table = take_rows(X, rows)

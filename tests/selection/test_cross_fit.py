@@ -1,8 +1,10 @@
 """How models are fitted on the folds, when a candidate fails, and what is returned."""
 
 import pickle
+import sys
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.dummy import DummyRegressor
 from sklearn.metrics import average_precision_score, get_scorer, make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold, cross_validate
 from sklearn.naive_bayes import GaussianNB
@@ -18,7 +21,9 @@ from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
 from sklearn_autotune.evaluation import WorkItem, measure
 from sklearn_autotune.families import FAMILIES
+from sklearn_autotune.selection import _cross_fit
 from sklearn_autotune.selection._candidates import CrossFitResult, make_candidate
+from tests.allocations import measure_peak
 from tests.faults.nightly import at_night
 from tests.selection.toy_families import LockedNB, LockedXGB, UnreadableNB, family, make_cross_fit
 
@@ -336,3 +341,81 @@ def test_on_a_wide_table_of_noise_the_score_is_that_of_chance():
     selector = AutoModelSelector(families=families, n_trials=4, cv=4, scoring="roc_auc", random_state=0).fit(X, y)
 
     assert 0.35 < selector.best_score_ < 0.62
+
+
+# -- large tables ------------------------------------------------------------------------------------------------------
+
+
+def fit_first(name, X, y):
+    """Fit a family on two thirds of a table."""
+    one = CATALOGUE[name]
+    evaluation = make_cross_fit([one], X, y)
+    candidate = make_candidate(one, {"max_iter": 3} if name == "hist_gradient_boosting" else {})
+    return evaluation.fit_on(one, candidate, evaluation.task.folds[0].train)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_copies"), [("baseline", 1.5), ("extra_trees", 2.0), ("ridge", 3.0), ("hist_gradient_boosting", 4.5)]
+)
+def test_a_fit_holds_few_copies_of_the_rows_of_a_large_table(name, n_copies, monkeypatch):
+    monkeypatch.setattr(_cross_fit, "LARGE_CELLS", 1)
+    random = np.random.RandomState(0)
+    X = random.normal(size=(120_000, 20)).astype(np.float32)
+    monkeypatch.setitem(CATALOGUE, "extra_trees", replace(CATALOGUE["extra_trees"], make=lambda shape: Few()))
+
+    peak = measure_peak(lambda: fit_first(name, X, X[:, 0] + X[:, 1]))
+
+    assert peak < n_copies * X.nbytes * 2 / 3 + 3e6  # the rest: numbers of the rows, and the target
+
+
+class Few(DummyRegressor):
+    """Takes no memory itself, and notes how much of a mapped table the process holds."""
+
+    path = None
+    held: ClassVar[list[int]] = []
+
+    def fit(self, X, y):
+        if self.path is not None:
+            self.held.append(read_held_bytes(self.path))
+        return super().fit(X, y)
+
+
+def read_held_bytes(path):
+    """Return how many bytes of a mapped file this process holds."""
+    lines = Path("/proc/self/smaps").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines) if line.endswith(str(path)))
+    return next(int(line.split()[1]) for line in lines[first:] if line.startswith("Rss:")) * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux")
+def test_a_process_holds_no_pages_of_a_mapped_table_while_a_model_is_fitted(tmp_path, monkeypatch):
+    path = tmp_path / "table.npy"
+    np.save(path, np.random.RandomState(0).normal(size=(100_000, 20)).astype(np.float32))
+    X = np.load(path, mmap_mode="r")
+    monkeypatch.setattr(Few, "path", path)
+    Few.held.clear()
+    one = replace(CATALOGUE["baseline"], make=lambda shape: Few())
+    evaluation = make_cross_fit([one], X, X[:, 0] * 1.0)
+    assert read_held_bytes(path) > 1_000_000
+
+    measure(evaluation, WorkItem(0, 0, 1, make_candidate(one, {})))
+
+    assert Few.held == [0, 0, 0]
+    assert read_held_bytes(path) == 0
+
+
+@pytest.mark.parametrize("name", ["hist_gradient_boosting", "catboost", "ridge"])
+def test_a_candidate_is_measured_the_same_whether_its_table_counts_as_large_or_not(name, monkeypatch):
+    if name == "catboost":
+        pytest.importorskip("catboost")
+    X = np.random.RandomState(0).normal(size=(600, 4))
+    one = CATALOGUE[name]
+    found = []
+    for n_cells in (1, 10**9):
+        monkeypatch.setattr(_cross_fit, "LARGE_CELLS", n_cells)
+        evaluation = make_cross_fit([one], X, X[:, 0] * X[:, 1] + X[:, 2])
+        settings = {} if name == "ridge" else {"learning_rate": 0.3}
+        outcome = measure(evaluation, WorkItem(0, 0, 1, make_candidate(one, settings)))
+        found.append((outcome.folds[-1].test, np.concatenate(outcome.artifacts.predictions).tolist()))
+
+    assert found[0] == found[1]
