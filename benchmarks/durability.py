@@ -194,10 +194,9 @@ def cluster():
         "|---|---|---|---|---|---|",
     ]
     for make in (search, select):
-        n_trials = N_ON_CLUSTER
-        expected, alone = timed(make, n_trials)
+        expected, alone = timed(make, N_ON_CLUSTER)
         kind = type(make(1)).__name__
-        lines.append(f"| {kind}, {n_trials} candidates | one job | {alone:.1f} | 1.0 | | |")
+        lines.append(f"| {kind}, {N_ON_CLUSTER} candidates | one job | {alone:.1f} | 1.0 | | |")
         for n_workers in (1, 2, 4, MAX_WORKERS):
             with (
                 distributed.LocalCluster(
@@ -206,7 +205,7 @@ def cluster():
                 distributed.Client(workers) as client,
             ):
                 timed(make, 2 * n_workers, executor=client)
-                found, seconds = timed(make, n_trials, executor=client)
+                found, seconds = timed(make, N_ON_CLUSTER, executor=client)
             speed = alone / seconds
             name = "1 Dask worker" if n_workers == 1 else f"{n_workers} Dask workers"
             cells = f"{name} | {seconds:.1f} | {speed:.1f} | {speed / n_workers:.0%} | {found == expected}"
