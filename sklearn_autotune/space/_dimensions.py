@@ -22,7 +22,7 @@ from optuna.distributions import (
     distribution_to_json,
 )
 from optuna.trial import BaseTrial
-from scipy.stats import rv_discrete
+from scipy.stats import rv_continuous, rv_discrete
 
 from sklearn_autotune._compat.digest import compute_digest
 
@@ -354,7 +354,7 @@ def read_dimension(name: str, raw: Any) -> Dimension:
     if isinstance(raw, FloatDistribution):
         _make_float_dimension(name, raw.low, raw.high, log=raw.log)
         return NumericDimension(raw)
-    if hasattr(raw, "rvs") or _has_quantiles(raw):
+    if not isinstance(raw, type) and (hasattr(raw, "rvs") or _has_quantiles(raw)):
         return _read_random(name, raw)
     if not is_list(raw):
         raise TypeError(
@@ -394,6 +394,11 @@ def is_list(raw: object) -> bool:
 
 
 def _read_random(name: str, raw: Any) -> Dimension:
+    if isinstance(raw, rv_continuous | rv_discrete) and raw.numargs:
+        raise TypeError(
+            f"Parameter distribution for parameter ({name!r}) is scipy.stats.{raw.name} without its arguments "
+            f"({raw.shapes}). Pass them, as in scipy.stats.{raw.name}(...)."
+        )
     if not _has_quantiles(raw):
         return RandomDrawDimension(raw, IntDistribution(0, 2**31 - 1))
     quantile = _get_quantile_function(raw)

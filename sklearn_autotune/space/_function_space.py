@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from optuna import TrialPruned
 from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.trial import BaseTrial
 
@@ -41,7 +42,14 @@ class FunctionSpace:
 
     def suggest(self, trial: BaseTrial) -> dict[str, Any]:
         """Call the function."""
-        candidate = self.function(_ObjectTrial(trial))
+        try:
+            candidate = self.function(_ObjectTrial(trial))
+        except TrialPruned as error:
+            raise ValueError(
+                "The function of the space raised optuna.TrialPruned, but it only describes candidates and must return "
+                "a dict of parameters for every trial. Let the ranges of later parameters depend on earlier values, so "
+                "that each candidate is valid; a candidate whose fit raises an error is recorded as failed."
+            ) from error
         if not isinstance(candidate, Mapping):
             raise TypeError(
                 "A space given as a function must return a dict of parameters, got "

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -220,12 +221,23 @@ def test_whatever_has_an_order_and_a_length_is_a_list(raw, expected):
         ),
         (value for value in [1, 2]),
         len,
+        FloatDistribution,
     ],
-    ids=lambda raw: type(raw).__name__,
+    ids=lambda raw: getattr(raw, "__name__", type(raw).__name__),
 )
 def test_what_is_no_list_and_no_distribution_is_refused_by_name(raw):
     with pytest.raises(TypeError, match=r"'alpha'.*needs to be a list .* wrapped in a list with one element"):
         read(raw)
+
+
+@pytest.mark.parametrize("raw", [scipy.stats.loguniform, scipy.stats.randint], ids=lambda raw: raw.name)
+def test_a_distribution_without_its_arguments_is_refused_by_name(raw):
+    with pytest.raises(TypeError, match=rf"'alpha'.* scipy.stats.{raw.name} without its arguments \(.+\)"):
+        read(raw)
+
+
+def test_a_distribution_that_needs_no_arguments_is_its_standard_form():
+    assert read(scipy.stats.uniform).distribution == FloatDistribution(0.0, 1.0)
 
 
 @pytest.mark.parametrize("raw", [[], (), np.array([]), pd.Series([], dtype=float), range(0)], ids=repr)

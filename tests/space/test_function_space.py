@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from optuna import TrialPruned
 from optuna.trial import FixedTrial
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.pipeline import Pipeline
@@ -60,6 +61,14 @@ def test_a_function_finds_its_objects_again_in_a_stored_trial():
 def test_a_function_must_return_a_dict():
     with pytest.raises(TypeError, match=r"must return a dict of parameters, got 3 of type int"):
         read_space(lambda trial: 3).check(SVC())
+
+
+def test_a_function_that_prunes_a_trial_is_refused_with_what_to_do():
+    def space(trial):
+        raise TrialPruned
+
+    with pytest.raises(ValueError, match=r"raised optuna.TrialPruned.* must return a dict of parameters"):
+        draw(read_space(space), 1)
 
 
 def test_a_function_whose_names_the_estimator_does_not_have_is_refused():
