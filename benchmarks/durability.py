@@ -16,6 +16,7 @@ import tempfile
 import time
 import warnings
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ N_KILLS = 60
 N_STORED = 200
 MAX_WORKERS = 8
 N_ON_CLUSTER = 80  # candidates
-SLEEP = 0.1  # seconds of a fit on a cluster
+ON_CLUSTER = {0.1: (1, 2, 4, MAX_WORKERS), 0.5: (MAX_WORKERS,)}  # seconds of a fit, and numbers of workers
 
 
 class Instant(ClassifierMixin, BaseEstimator):
@@ -60,8 +61,12 @@ class Instant(ClassifierMixin, BaseEstimator):
 class SleepingBayes(GaussianNB):
     """Sleeps while it is fitted."""
 
+    def __init__(self, seconds=0.0, var_smoothing=1e-9):
+        super().__init__(var_smoothing=var_smoothing)
+        self.seconds = seconds
+
     def fit(self, X, y, sample_weight=None):
-        time.sleep(SLEEP)
+        time.sleep(self.seconds)
         return super().fit(X, y, sample_weight)
 
 
@@ -190,42 +195,42 @@ def cluster():
     import distributed
 
     lines = [
-        "| search | measured by | seconds | times one job | share of the ideal | same table |",
-        "|---|---|---|---|---|---|",
+        "| search | a fit: s | measured by | seconds | times one job | share of the ideal | same table |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for make in (search, select):
-        expected, alone = timed(make, N_ON_CLUSTER)
+    for make, slept in product((search, select), ON_CLUSTER):
+        expected, alone = timed(make, N_ON_CLUSTER, seconds=slept)
         kind = type(make(1)).__name__
-        lines.append(f"| {kind}, {N_ON_CLUSTER} candidates | one job | {alone:.1f} | 1.0 | | |")
-        for n_workers in (1, 2, 4, MAX_WORKERS):
+        lines.append(f"| {kind}, {N_ON_CLUSTER} candidates | {slept} | one job | {alone:.1f} | 1.0 | | |")
+        for n_workers in ON_CLUSTER[slept]:
             with (
                 distributed.LocalCluster(
                     n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", silence_logs=50
                 ) as workers,
                 distributed.Client(workers) as client,
             ):
-                timed(make, 2 * n_workers, executor=client)
-                found, seconds = timed(make, N_ON_CLUSTER, executor=client)
+                timed(make, 2 * n_workers, seconds=slept, executor=client)
+                found, seconds = timed(make, N_ON_CLUSTER, seconds=slept, executor=client)
             speed = alone / seconds
             name = "1 Dask worker" if n_workers == 1 else f"{n_workers} Dask workers"
             cells = f"{name} | {seconds:.1f} | {speed:.1f} | {speed / n_workers:.0%} | {found == expected}"
-            lines.append(f"| {kind} | {cells} |")
+            lines.append(f"| {kind} | {slept} | {cells} |")
     return [
-        f"Fits on 5 folds that sleep for {SLEEP} s, so that workers do not fight for processors. OptunaSearchCV with a "
-        "random sampler; AutoModelSelector with its default sampler, one family and its blend.",
+        "Fits on 5 folds that sleep, so that workers do not fight for processors. OptunaSearchCV with a random "
+        "sampler; AutoModelSelector with its default sampler, one family and its blend.",
         "",
         *lines,
     ]
 
 
-def select(n_trials, **changes):
+def select(n_trials, *, seconds=0.0, **changes):
     """Return a selector with one family of sleeping models."""
     sleeping = Family(
         "sleeping",
         (),
         lambda shape: {"var_smoothing": loguniform(1e-9, 10)},
-        lambda shape: SleepingBayes(),
-        seconds=lambda shape: SLEEP,
+        lambda shape: SleepingBayes(seconds),
+        seconds=lambda shape: seconds,
     )
     settings = {"n_trials": n_trials, "cv": 5, "patience": None, "random_state": 0}
     return AutoModelSelector(families=[sleeping], **(settings | changes))
@@ -236,10 +241,9 @@ def timed(make, n_trials, **changes):
 
     Two candidates are asked for ahead for each of the most workers: one is under way, and one waits for it.
     """
-    settings = {"look_ahead": 2 * MAX_WORKERS} | ({"seconds": SLEEP} if make is search else {})
     X = np.random.default_rng(0).normal(size=(len(Y), 2))
     start = time.perf_counter()
-    found = make(n_trials, **settings, **changes).fit(X, Y)
+    found = make(n_trials, look_ahead=2 * MAX_WORKERS, **changes).fit(X, Y)
     return list(found.cv_results_["mean_test_score"]), time.perf_counter() - start
 
 

@@ -30,6 +30,7 @@ __all__ = ["DaskClient", "DaskExecutor", "find_dask_client", "names_cluster"]
 
 logger = logging.getLogger(__name__)
 
+ADDRESSES_SECONDS = 0.1  # how long an answer of the scheduler is used: asking it takes milliseconds
 POLL_SECONDS = 0.5  # interval between checks that all workers are still there
 WORKER_TIMEOUT_SECONDS = 60.0  # how long to wait if the cluster has no worker
 CONNECTION_ATTEMPTS = 20
@@ -184,6 +185,8 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         self.used_addresses: set[str] = set()  # addresses of workers that have a slot, or must not have one
         self.ending_threads: list[threading.Thread] = []
         self.last_worker_seen_at = time.monotonic()
+        self.present: set[str] = set()  # addresses of workers, by the last answer of the scheduler
+        self.answered_at = -ADDRESSES_SECONDS
         n_slots = n_jobs if n_jobs is not None and n_jobs > 0 else 2**30
         n_initial_slots = max(1, min(n_slots, len(self._get_addresses())))
         super().__init__(self._make_slot, n_slots, evaluation.n_folds, ceil(2 * n_initial_slots / look_ahead), limits)
@@ -260,6 +263,12 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
         return None
 
     def _get_addresses(self) -> set[str]:
+        if time.monotonic() - self.answered_at >= ADDRESSES_SECONDS:
+            self.present = self._ask_for_addresses()
+            self.answered_at = time.monotonic()
+        return self.present
+
+    def _ask_for_addresses(self) -> set[str]:
         try:
             return set(self.client.nthreads())
         except Exception as error:
@@ -287,7 +296,7 @@ class DaskExecutor(SlotExecutor["_DaskSlot"]):
             # Runs in the worker's event loop beside the candidate. Asking the nanny takes seconds and may not work.
             self.client.run(_exit_process, workers=[address], wait=False, on_error="ignore")
             latest_time = time.monotonic() + EXIT_TIMEOUT_SECONDS
-            while address in self._get_addresses():
+            while address in self._ask_for_addresses():
                 if time.monotonic() > latest_time:  # the candidate blocks the event loop
                     self.client.restart_workers([address], timeout=RESTART_TIMEOUT_SECONDS, raise_for_error=False)
                     break
