@@ -43,7 +43,7 @@ from sklearn.utils.metadata_routing import _raise_for_params as raise_for_params
 from sklearn.utils.metadata_routing import _routing_enabled as is_routing_enabled
 from sklearn.utils.metaestimators import _safe_split as split_rows
 from sklearn.utils.parallel import _get_threadpool_controller as get_threadpool_controller
-from sklearn.utils.validation import _check_method_params as take_metadata_rows
+from sklearn.utils.validation import _check_method_params as cut_metadata
 from sklearn.utils.validation import _num_samples as count_rows
 from sklearn.utils.validation import has_fit_parameter
 
@@ -105,6 +105,7 @@ __all__ = [
     "limit_to_one_thread",
     "list_limits",
     "make_callback_arguments",
+    "needs_test_rows",
     "open_callback_root",
     "raise_for_params",
     "read_score_function",
@@ -122,6 +123,13 @@ __all__ = [
 def get_scorers(scorer: "Scorer") -> Any:
     """Return a dict of scorers by name if there are several, otherwise the scorer itself."""
     return scorer._scorers if isinstance(scorer, MultimetricScorer) else scorer
+
+
+def needs_test_rows(scorer: "Scorer") -> bool:
+    """Whether a score cannot be computed without rows; a function of the user may read it off the estimator."""
+    scorers = get_scorers(scorer)
+    each = scorers.values() if isinstance(scorers, dict) else [scorers]
+    return any(isinstance(one, BaseScorer | PassthroughScorer) for one in each)
 
 
 # Metrics that depend only on the order of probabilities.
@@ -376,6 +384,30 @@ def make_callback_arguments(
     """Make the arguments of callbacks at the beginning and end of a fit, in the form of scikit-learn's searches."""
     weight = fit_params.get("sample_weight")
     return {"estimator": caller, "X": X, "y": y, "metadata": None if weight is None else {"sample_weight": weight}}
+
+
+def take_metadata_rows(
+    X: "MatrixLike", params: Mapping[str, Any], indices: "ArrayLike | None" = None
+) -> dict[str, Any]:
+    """Take these rows of the metadata that have one value per row, and a copy of each other array.
+
+    An estimator may write into an array that it receives: `SGDClassifier` stores its coefficients in ``coef_init``. So
+    no fit receives the array of another fit, or of the user.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+    params : mapping of str to object
+    indices : array-like of int, optional
+        None takes all rows.
+
+    Returns
+    -------
+    taken : dict of str to object
+    """
+    taken = cut_metadata(X, params=params, indices=indices)
+    is_shared = {name: isinstance(value, np.ndarray) and value is params[name] for name, value in taken.items()}
+    return {name: value.copy() if is_shared[name] else value for name, value in taken.items()}
 
 
 class CallbackContexts:

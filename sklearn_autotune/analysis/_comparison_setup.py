@@ -18,7 +18,7 @@ from sklearn_autotune.analysis._outer_fold import OuterFoldTask, route_metadata
 from sklearn_autotune.evaluation import Fold
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import name_own_score
-from sklearn_autotune.search._setup import check_positions
+from sklearn_autotune.search._setup import check_positions, check_test_rows, read_positions
 from sklearn_autotune.space._dimensions import describe_value
 
 __all__ = ["check_methods", "check_params", "draw_outer_folds", "make_baselines", "resolve_outer_scorer"]
@@ -95,9 +95,11 @@ def draw_outer_folds(
         splitter = make_shuffled_folds(int(cv), is_stratified, seed, has_groups=groups is not None)
     else:
         strata, splitter = y, check_cv(cv, y, classifier=is_classification)
-    folds = [(np.asarray(train), np.asarray(test)) for train, test in splitter.split(X, strata, groups)]
+    folds = [(read_positions(train), read_positions(test)) for train, test in splitter.split(X, strata, groups)]
     for number, (train, test) in enumerate(folds):
-        check_positions(Fold(number, train, test), X)
+        fold = Fold(number, train, test)
+        check_positions(fold, X)
+        check_test_rows(fold)
     return folds
 
 

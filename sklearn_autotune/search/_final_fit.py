@@ -123,7 +123,7 @@ def fit_winner(
     with nullcontext() if context is None else context.propagate_callback_context(estimator):
         if context is not None:
             context.call_on_fit_task_begin(**callback_arguments)
-        final_fit.fit(estimator, task.X, task.y, task.fit_params, curve)
+        final_fit.fit(estimator, task.X, task.y, take_metadata_rows(task.X, task.fit_params), curve)
     return time.perf_counter() - start
 
 

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 
-from sklearn_autotune._compat.sklearn import count_rows
+from sklearn_autotune._compat.sklearn import count_rows, needs_test_rows
 from sklearn_autotune._compat.types import ArrayLike, CrossValidation, Estimator, MatrixLike, Refit, Scorer
 from sklearn_autotune.evaluation import (
     FinalFit,
@@ -46,6 +46,7 @@ from sklearn_autotune.statistics._refit_rules import ComparesWithDefault, RefitR
 __all__ = [
     "add_racing_subsample",
     "check_positions",
+    "check_test_rows",
     "choose_n_trials",
     "choose_pruning_rule",
     "choose_raw_space",
@@ -58,6 +59,7 @@ __all__ = [
     "make_space",
     "make_task",
     "read_aims",
+    "read_positions",
     "warn_of_large_grid",
     "warn_of_unfinished_grid",
 ]
@@ -91,17 +93,19 @@ def make_task(
     Raises
     ------
     ValueError
-        If the splitter gives no split, or another number of them than it says.
+        If the splitter gives no split, another number of them than it says, or a split without the rows it needs.
     """
     splitter = check_cv(cv, y, classifier=is_classification)
     split_params = routed.splitter.split
     n_splits = splitter.get_n_splits(X, y, **split_params)
     folds = tuple(
-        Fold(number, np.asarray(train), np.asarray(test))
+        Fold(number, read_positions(train), read_positions(test))
         for number, (train, test) in enumerate(splitter.split(X, y, **split_params))
     )
     for fold in folds:
         check_positions(fold, X)
+        if needs_test_rows(scorer):
+            check_test_rows(fold)
     if len(folds) != n_splits:
         raise ValueError(
             f"cv.split and cv.get_n_splits return inconsistent results. Expected {n_splits} splits, got {len(folds)}"
@@ -153,13 +157,30 @@ def choose_thresholds(task: Task, search: Any, routed: Bunch, plan: ObjectivePla
     )
 
 
+def read_positions(rows: Any) -> np.ndarray:
+    """Return rows of a split as an array; an empty list has no type of its own, and is taken as positions."""
+    positions = np.asarray(rows)
+    return positions.astype(np.intp) if positions.shape == (0,) else positions
+
+
+def check_test_rows(fold: Fold) -> None:
+    """Raise ValueError unless a fold has rows to score on."""
+    if not len(get_positions(fold.test)):
+        raise ValueError(
+            f"cv gives no test rows in fold {fold.number}, so that nothing can be scored there. Leave this fold out. "
+            "If the score can be read off the fitted estimator, pass scoring= a function of estimator, X and y."
+        )
+
+
 def check_positions(fold: Fold, X: MatrixLike) -> None:
     """Raise ValueError unless a fold's rows are given by their positions, or by a mask."""
     n_rows = count_rows(X)
     for name, rows in (("training", fold.train), ("test", fold.test)):
-        if rows.dtype.kind == "b" and len(rows) == n_rows:
+        if rows.ndim != 1:
+            found = repr(rows.item() if rows.ndim == 0 else rows.tolist()[0])
+        elif rows.dtype.kind == "b" and len(rows) == n_rows:
             continue
-        if rows.dtype.kind not in "iu" and len(rows):
+        elif rows.dtype.kind not in "iu" and len(rows):
             found = f"{rows.ravel()[0]!r} of type {rows.dtype}"
         elif len(rows) and (rows.max() >= n_rows or rows.min() < -n_rows):
             found = f"{rows.max() if rows.max() >= n_rows else rows.min()}"

@@ -8,8 +8,16 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.linear_model import SGDClassifier
 from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, LeaveOneGroupOut, cross_validate
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    StratifiedKFold,
+    cross_validate,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -335,3 +343,31 @@ def test_a_name_that_is_no_scorer_is_refused_with_the_nearest_one(data, scoring)
 def test_all_that_take_a_scoring_refuse_a_misspelt_one_alike(data, use):
     with pytest.raises(ValueError, match="'roc_auk' is not known: did you mean roc_auc"):
         use(*data)
+
+
+# -- arrays that are not one per row ---------------------------------------------------------------------------------
+
+
+def score_from_zeros(X, y, alpha):
+    """Accuracies of the folds if each fit starts from zeros."""
+    return [
+        SGDClassifier(alpha=alpha, random_state=0)
+        .fit(X[train], y[train], coef_init=np.zeros((1, 6)))
+        .score(X[test], y[test])
+        for train, test in StratifiedKFold(3).split(X, y)
+    ]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_array_that_a_fit_writes_into_is_not_that_of_another_fit_or_of_the_user(n_jobs):
+    X, y = make_classification(90, 6, flip_y=0.1, random_state=0)
+    start = np.zeros((1, 6))
+    search = OptunaSearchCV(SGDClassifier(random_state=0), {"alpha": [1e-3, 1.0]}, cv=3, n_jobs=n_jobs)
+    search.fit(X, y, coef_init=start)
+
+    assert not start.any()
+    for number, alpha in enumerate(search.cv_results_["param_alpha"]):
+        scores = [search.cv_results_[f"split{fold}_test_score"][number] for fold in range(3)]
+        assert scores == score_from_zeros(X, y, alpha)
+    alone = SGDClassifier(random_state=0, **search.best_params_).fit(X, y, coef_init=np.zeros((1, 6)))
+    assert np.array_equal(search.best_estimator_.coef_, alone.coef_)

@@ -1,10 +1,13 @@
 """The task of a search: its folds are drawn once, and shared by all candidates."""
 
+import warnings
+
 import joblib
 import numpy as np
 import optuna
 import pytest
 from scipy.stats import uniform
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import KFold, ShuffleSplit
 
 from sklearn_autotune import OptunaSearchCV, compare
@@ -70,6 +73,10 @@ def test_an_unseeded_splitter_gives_all_candidates_the_same_folds(data):
         (["a", "b"], [0, 1], r"cv gives \S*'a'\)? of type <U1 as a training row"),
         ([0.0, 1.0], [2, 3], "of type float64 as a training row"),
         ([True, False], [2, 3], "of type bool as a training row"),
+        (slice(None), [2, 3], r"cv gives slice\(None, None, None\) as a training row"),
+        ([[0], [1]], [2, 3], r"cv gives \[0\] as a training row"),
+        ([0, 1], [], r"cv gives no test rows in fold 0.* Leave this fold out"),
+        ([0, 1], np.zeros(60, dtype=bool), "cv gives no test rows in fold 0"),
     ],
 )
 def test_splits_that_are_no_positions_of_rows_are_refused_before_anything_is_fitted(train, test, message):
@@ -87,3 +94,13 @@ def test_masks_and_positions_from_the_end_are_splits():
     for train, test in ((mask, ~mask), (np.arange(40), np.arange(-20, 0)), (list(range(40)), list(range(40, 60)))):
         check_positions(Fold(0, np.asarray(train), np.asarray(test)), np.zeros((60, 1)))
     check_positions(Fold(0, np.array([0]), np.array([1])), [["a"], ["b"]])
+
+
+def test_a_score_that_is_read_off_the_estimator_needs_no_test_rows(data):
+    X, y = data
+    model = RandomForestClassifier(5, oob_score=True, random_state=0)
+    settings = {"cv": [(range(len(y)), [])], "scoring": lambda estimator, X, y: estimator.oob_score_}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Some inputs do not have OOB scores")
+        search = OptunaSearchCV(model, {"max_depth": [1, 2]}, **settings).fit(X, y)
+        assert search.best_score_ == search.best_estimator_.oob_score_
