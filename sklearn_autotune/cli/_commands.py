@@ -48,6 +48,11 @@ __all__ = [
 
 EXIT_DONE, EXIT_FAILED, EXIT_CANNOT_START, EXIT_DRIFTED, EXIT_INTERRUPTED = 0, 1, 2, 3, 128 + signal.SIGINT
 
+# Files of a run's folder, without suffixes.
+RUN_FILES = frozenset(
+    ("config", "cv_results", "fold_models", "front", "metadata", "model", "oof", "report", "summary", "trials")
+)
+
 EXAMPLE = """\
 # A run of sklearn_autotune: python -m sklearn_autotune run {name}
 # Paths are relative to the folder of this file. python -m sklearn_autotune schema prints all keys.
@@ -332,6 +337,7 @@ def predict_command(args: argparse.Namespace) -> int:
     """Predict with a run's model."""
     if args.output is not None:
         check_output(Path(args.output), "predicted.csv")
+        _check_kept_files(Path(args.output), Path(args.data), Path(args.run))
     chunks = PredictedChunks(args.run, args.data, trust=args.trust, chunk_rows=args.chunk_rows)
     rows: list[dict[str, Any]] | None = None
     if args.output is not None:
@@ -350,6 +356,14 @@ def predict_command(args: argparse.Namespace) -> int:
         print_json(args, {"n_rows": n_rows, "predictions": rows, "drift": drift, "notes": chunks.notes})
     has_drifted = args.max_drift is not None and any(column["share"] > args.max_drift for column in drift)
     return EXIT_DRIFTED if has_drifted else EXIT_DONE
+
+
+def _check_kept_files(output: Path, data: Path, folder: Path) -> None:
+    """Raise ConfigError if predictions would be written over the rows they are of, or over a file of the run."""
+    if output.exists() and data.exists() and output.samefile(data):
+        raise ConfigError(f"{output} is the table to predict; name another file for the predictions")
+    if output.stem in RUN_FILES and output.parent.resolve() == folder.resolve():
+        raise ConfigError(f"{output} is a file of the run; name another file for the predictions")
 
 
 def _describe_drift(column: dict[str, Any]) -> str:

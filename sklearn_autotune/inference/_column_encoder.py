@@ -25,7 +25,7 @@ from sklearn_autotune.inference._column_values import (
 )
 from sklearn_autotune.inference._text import GRAMS, TextLayout, is_text, measure_texts
 
-__all__ = ["ChunkScaler", "ColumnEncoder", "MedianImputer", "clip_outliers", "fill_missing_codes"]
+__all__ = ["ALSO_READ", "ChunkScaler", "ColumnEncoder", "MedianImputer", "clip_outliers", "fill_missing_codes"]
 
 # Models read numbers as 32-bit floats.
 LARGEST_NUMBER = float(np.finfo(np.float32).max)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_autotune._compat.messages import find_nearest_name
-from sklearn_autotune.inference._column_encoder import ColumnEncoder
+from sklearn_autotune.inference._column_encoder import ALSO_READ, ColumnEncoder
 from sklearn_autotune.inference._column_values import encode_categories, read_column
 from sklearn_autotune.tables._distribution import compare_counts, count_values, describe_categories, describe_numbers
 
@@ -130,12 +130,13 @@ def align_to_profile(
     """
     notes = check_names(list(table.columns), profile, left_out)
     X = table[[entry["name"] for entry in profile]].copy()
-    for entry in profile:
+    for index, entry in enumerate(profile):
         name, dtype = entry["name"], X[entry["name"]].dtype
         if entry["kind"] == "number" and dtype.kind not in "iufbM" and X[name].notna().any():
-            known = [value for value in X[name] if value is not None and value == value]
-            if entry["holds"] == "dates" or not all(isinstance(value, int | float) for value in known):
-                X[name] = _parse_dates_or_raise(X[name], entry)
+            if entry["holds"] == "dates":
+                X[name] = _parse_dates(X[name], entry)
+            else:
+                _check_kind(X, index, entry)
         elif entry["kind"] == "category" and all(isinstance(value, str) for value in entry["categories"] or ()):
             X[name] = _format_numbers(X[name])
     return X, notes
@@ -154,15 +155,21 @@ def _suggest_column(name: str, extra: Sequence[str]) -> str:
     return "" if nearest is None else f" (did you mean {nearest}?)"
 
 
-def _parse_dates_or_raise(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
-    """Convert strings to dates if the column held dates in training; otherwise raise ValueError for the strings."""
-    if entry["holds"] == "dates":
-        try:
-            return column.astype(entry["type"]) if entry["type"] != "object" else column.astype("datetime64[us]")
-        except (ValueError, TypeError) as error:
-            raise ValueError(f"column {entry['name']!r} held dates in training: {error}") from None
-    strings = [value for value in column if isinstance(value, str)][:3]
-    raise ValueError(f"column {entry['name']!r} held {entry['holds']} in training and now holds {strings}")
+def _parse_dates(column: "pd.Series", entry: Mapping[str, Any]) -> Any:
+    """Convert strings to dates."""
+    try:
+        return column.astype(entry["type"]) if entry["type"] != "object" else column.astype("datetime64[us]")
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"column {entry['name']!r} held dates in training: {error}") from None
+
+
+def _check_kind(X: "pd.DataFrame", index: int, entry: Mapping[str, Any]) -> None:
+    """Raise ValueError unless a column holds what it held in training; decimals, for instance, are numbers."""
+    column, held = read_column(X, index, entry["name"]), entry["holds"]
+    if held != "nothing" and column.holds != held and column.holds not in ALSO_READ.get(held, ()):
+        strings = [value for value in X.iloc[:, index] if isinstance(value, str)][:3]
+        shown = strings or column.find_examples()
+        raise ValueError(f"column {entry['name']!r} held {held} in training and now holds {shown}")
 
 
 def _format_as_string(value: object) -> str:

@@ -188,6 +188,25 @@ def test_a_file_that_is_broken_in_the_middle_is_named_with_the_rows_before(folde
     assert not (tmp_path / "out.csv").exists()
 
 
+def test_predictions_are_not_written_over_the_table_or_a_file_of_the_run(folder, rows, tmp_path, capsys):
+    data = write_rows(rows.head(3), tmp_path / "new.csv")
+    before = data.read_text()
+    (tmp_path / "link.csv").symlink_to(data)
+    own = [path for path in folder.iterdir() if path.is_file()]
+
+    for output in (data, tmp_path / "link.csv"):
+        assert predict_file(folder, data, output) == 2
+        assert "is the table to predict; name another file" in capsys.readouterr().err
+    for output in own:
+        assert predict_file(folder, data, output) == 2
+        assert "is a file of the run; name another file" in capsys.readouterr().err
+    assert data.read_text() == before
+    assert {path.name for path in own} >= {"config.yaml", "metadata.json", "model.joblib", "trials.csv"}
+    for _ in range(2):  # a file of the user in that folder
+        assert predict_file(folder, data, folder / "predicted.csv") == 0
+    (folder / "predicted.csv").unlink()
+
+
 def test_a_file_without_rows_is_refused(folder, rows, tmp_path):
     with pytest.raises(ConfigError, match=r"new\.csv: there are no rows in it"):
         runner.predict(folder, write_rows(rows.head(0), tmp_path / "new.csv"), trust=True)

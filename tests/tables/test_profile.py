@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -198,3 +199,27 @@ def test_rows_in_which_a_column_of_words_has_no_value_drift_by_missing_values_on
 
     assert found["color"]["more_missing"] == 0.75
     assert (found["color"]["unseen"], found["color"]["examples"]) == (0.0, [])
+
+
+@pytest.mark.parametrize(
+    ("values", "others"),
+    [
+        ([Decimal("1.5"), None, Decimal("3.25")], [1.5, np.nan, 3.25]),
+        ([datetime.time(8, 30), datetime.time(9), None], [datetime.time(9), None, None]),
+        ([True, None, False], [1, 0, 1]),
+        ([None, None, None], ["a", "b", None]),
+    ],
+    ids=["decimals", "times of the day", "booleans with gaps", "nothing"],
+)
+def test_objects_that_the_model_reads_as_in_training_stay_as_they_are(values, others):
+    profile = make_profile(pd.DataFrame({"x": pd.Series(values, dtype=object)}))
+
+    for new in (values, others):
+        table = pd.DataFrame({"x": pd.Series(new, dtype=object)})
+        X, notes = align_to_profile(table, profile)
+        pd.testing.assert_frame_equal(X, table)
+        assert notes == []
+        measure_drift(X, profile)
+    if profile[0]["holds"] != "nothing":
+        with pytest.raises(ValueError, match=r"'x' held .* and now holds \['2024-01-01"):
+            align_to_profile(pd.DataFrame({"x": pd.Series([datetime.date(2024, 1, 1)] * 3, dtype=object)}), profile)
