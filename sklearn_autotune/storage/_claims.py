@@ -157,7 +157,7 @@ class ClaimingExecutor:
 
     def submit(self, work: WorkItem) -> None:
         """Measure the candidate if no other process measures it and a worker is free; otherwise defer it."""
-        if not (self._has_free_worker and self._submit_if_claimed(work)):
+        if not (self._may_start(work.number) and self._submit_if_claimed(work)):
             self.deferred[work.number] = work
 
     def decide(self, number: int, pruner_state: PrunerState) -> None:
@@ -171,7 +171,7 @@ class ClaimingExecutor:
         """Try again to claim the deferred candidates, and wait a moment for outcomes of this process."""
         self.claims.release([number for number in self.claims.own_claims if number in self.recorder.finished_numbers])
         for work in list(self.deferred.values()):
-            if self._has_free_worker and self._submit_if_claimed(work):
+            if self._may_start(work.number) and self._submit_if_claimed(work):
                 del self.deferred[work.number]
         wait_seconds = POLL_SECONDS if timeout is None else min(timeout, POLL_SECONDS)
         if not self.running:
@@ -195,9 +195,9 @@ class ClaimingExecutor:
         finally:
             self.claims.close()
 
-    @property
-    def _has_free_worker(self) -> bool:
-        return len(self.running) < self.inner.capacity
+    def _may_start(self, number: int) -> bool:
+        """Whether a worker is free, or all are occupied by later candidates, which may wait for what this one shows."""
+        return len(self.running) < self.inner.capacity or number < min(self.running)
 
     def _submit_if_claimed(self, work: WorkItem) -> bool:
         number = work.number

@@ -142,14 +142,28 @@ def test_without_a_pruner_state_each_wait_takes_one_step(evaluation, log):
 def test_a_measured_candidate_waits_for_its_pruner_state(evaluation):
     executor = InProcessExecutor(evaluation)
     executor.submit(work(0, pruner_state=None))
-    executor.submit(work(1))
 
     assert [executor.wait(timeout=0.01) for _ in range(4)] == [[], [], [], []]
     executor.decide(0, NoPruningState())
 
     ((number, outcome),) = executor.wait()
     assert (number, outcome.status, len(outcome.folds)) == (0, "complete", 2)
-    assert [number for number, _ in executor.wait()] == [1]
+
+
+def test_a_candidate_that_waits_for_its_pruner_state_lets_others_pass(evaluation, log):
+    executor = InProcessExecutor(evaluation)
+    for number in (3, 2):  # the state of one may depend on what the other shows
+        executor.submit(work(number, pruner_state=None))
+    executor.submit(work(1))
+
+    arrived = [executor.wait(timeout=0.01) for _ in range(5)]
+    assert [[number for number, _ in each] for each in arrived] == [[], [], [], [], [1]]
+    assert executor.wait(timeout=0.01) == []
+    executor.decide(2, NoPruningState())
+    assert [number for number, _ in executor.wait()] == [2]
+    executor.decide(3, NoPruningState())
+    assert [number for number, _ in executor.wait()] == [3]
+    assert len(read_log(log)) == 6  # every fold once
 
 
 def test_a_candidate_that_is_killed_half_way_leaves_nothing_behind(evaluation):

@@ -5,7 +5,11 @@ import optuna
 import pytest
 from optuna.distributions import IntDistribution
 from optuna.samplers import NSGAIISampler, RandomSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 from scipy.stats import uniform
+from sklearn.datasets import make_classification
+from sklearn.tree import DecisionTreeClassifier
 
 from sklearn_autotune import OptunaSearchCV
 from sklearn_autotune.samplers import RustTPESampler
@@ -194,3 +198,22 @@ def test_a_rule_for_stopping_that_would_have_stopped_earlier_keeps_what_is_store
 
     measured = {repr(candidate) for candidate in search.cv_results_["params"]}
     assert measured == {repr(candidate) for candidate in first.cv_results_["params"]}
+
+
+@pytest.mark.parametrize("n_first", [5, 22, 25])
+def test_a_search_in_a_journal_is_resumed_with_more_candidates(n_first, tmp_path):
+    X, y = make_classification(90, 6, flip_y=0.1, random_state=0)
+    settings = {
+        "estimator": DecisionTreeClassifier(random_state=0),
+        "param_distributions": {"max_depth": range(1, 11), "ccp_alpha": uniform(0, 0.1)},
+        "n_trials": 30,
+        "storage": JournalStorage(JournalFileBackend(str(tmp_path / "study.log"))),
+        "resume": True,
+    }
+    undisturbed = make_search(**settings | {"storage": None, "resume": False}).fit(X, y)
+    make_search(**settings | {"n_trials": n_first}).fit(X, y)
+
+    resumed = make_search(**settings).fit(X, y)
+
+    assert resumed.cv_results_["params"] == undisturbed.cv_results_["params"]
+    assert resumed.best_params_ == undisturbed.best_params_

@@ -1,5 +1,7 @@
 """Each candidate of a shared study is measured by the process that holds the claim on it."""
 
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -7,7 +9,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import create_trial
 
-from sklearn_autotune.evaluation import DEFAULT_NUMBER, WorkItem
+from sklearn_autotune.evaluation import DEFAULT_NUMBER, NoPruningState, WorkItem
 from sklearn_autotune.execution._in_process import InProcessExecutor
 from sklearn_autotune.storage import _claims
 from sklearn_autotune.storage._claims import ClaimingExecutor, ClaimRegistry
@@ -100,6 +102,18 @@ def test_no_more_candidates_are_claimed_than_there_are_workers(make_executor):
         other.submit(work(number))
 
     assert (measured(one), measured(other)) == ([0], [1])
+
+
+def test_an_earlier_candidate_is_claimed_though_the_workers_are_occupied_by_later_ones(make_executor):
+    executor = make_executor()
+    executor.submit(replace(work(5), pruner_state=None))  # its state may depend on what the earlier one shows
+    executor.submit(work(6))
+    executor.submit(work(4))
+
+    assert executor.running == {4, 5}
+    assert [number for _ in range(4) for number in measured(executor)] == [4]
+    executor.decide(5, NoPruningState())
+    assert [number for _ in range(2) for number in measured(executor)] == [5, 6]
 
 
 def test_candidates_that_are_cancelled_are_not_measured(make_executor):
