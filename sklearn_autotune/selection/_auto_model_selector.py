@@ -42,7 +42,7 @@ from sklearn_autotune.selection._row_ladder import has_parts, make_parts, order_
 from sklearn_autotune.selection._schedule import make_schedule
 from sklearn_autotune.selection._search_spec import choose_seed, make_search_spec
 from sklearn_autotune.selection._second_layer import SECOND_LAYER
-from sklearn_autotune.selection._tasks import choose_folds_and_rows, choose_thresholds, make_tasks
+from sklearn_autotune.selection._tasks import check_score, choose_folds_and_rows, choose_thresholds, make_tasks
 from sklearn_autotune.storage._artifacts import Artifacts, open_artifact_store
 from sklearn_autotune.tables._checks import make_indexable, require_target
 from sklearn_autotune.tables._inner_folds import make_inner_folds
@@ -356,6 +356,8 @@ class AutoModelSelector(SharedParamsMixin, BlendPredictor, BaseSearch):
         full_fit = CrossFitEvaluation(full_task, families, data.reader.n_categories_, data.classes, seed, inner=inner)
         cross_fit = replace(full_fit, task=task, inner=inner.take(rows))
         costs = make_blend_costs(cross_fit, data.reader, X, aims)
+        if scoring is not None:
+            check_score(cross_fit, X, None, "scoring" if self.objectives is None else "objectives")
         aims = None if aims is None else aims.start(cross_fit, data.take_raw_rows(X, rows), self.limit_confidence)
         generates = self.generate_features and cross_fit.can_generate(self.timeout)
         make_shape = make_shape_function(data, task, generates=generates)

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer
 
-from sklearn_autotune._compat.messages import extract_exception_line
-from sklearn_autotune._compat.sklearn import accepts_sample_weight, take_rows
 from sklearn_autotune._compat.types import MatrixLike
-from sklearn_autotune.evaluation import Failure, Fold, Outcome, call_scorer, make_fixed_predictions, select_score
-from sklearn_autotune.evaluation._base import label_before_scoring
+from sklearn_autotune.evaluation import Fold, Outcome
 from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.objectives._blend_table import BlendTable
 from sklearn_autotune.objectives._costs import COSTS, Cost, PredictSeconds, count_bytes
@@ -24,6 +21,7 @@ from sklearn_autotune.selection._candidates import FAMILY, CrossFitResult
 from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.selection._ranking import Blend, make_label, select_blend_candidates
 from sklearn_autotune.selection._second_layer import is_second_layer
+from sklearn_autotune.selection._tasks import check_score, score_on_fold
 from sklearn_autotune.statistics._front_rules import check_front_refit
 from sklearn_autotune.statistics._limit_check import LimitCheck
 from sklearn_autotune.statistics._refit_rules import RefitRule
@@ -38,7 +36,6 @@ __all__ = [
     "make_single_check",
     "make_violation_finder",
     "read_blend_aims",
-    "score_on_fold",
     "select_allowed_candidates",
 ]
 
@@ -297,12 +294,9 @@ class BlendAims:
         """
         check = make_limit_check(self.plan, cross_fit.task.folds, confidence)
         started = replace(self, check=check, score_fold=partial(score_on_fold, cross_fit, X))
-        fold, classes = cross_fit.task.folds[0], cross_fit.classes
-        n_rows = len(fold.test)
-        same = np.zeros(n_rows) if classes is None else np.full((n_rows, len(classes)), 1 / len(classes))
         limited = {limit.key for limit in self.plan.limits}
         for key, scorer in started.resolve_scorers().items():
-            score_on_fold(cross_fit, X, same, fold, scorer, where="limits" if key in limited else "objectives")
+            check_score(cross_fit, X, scorer, "limits" if key in limited else "objectives")
         return started
 
 
@@ -341,51 +335,6 @@ def make_violation_finder(costs: BlendCosts, aims: BlendAims | None) -> Callable
         return {name: value for name, value in values.items() if not np.isnan(value)}
 
     return find_violations
-
-
-def score_on_fold(
-    cross_fit: CrossFitEvaluation,
-    X: MatrixLike,
-    prediction: np.ndarray,
-    fold: Fold,
-    scorer: Any,
-    *,
-    where: str | None = None,
-) -> float:
-    """Return the score of predictions for a fold's test rows; NaN if the scorer fails.
-
-    Parameters
-    ----------
-    cross_fit : CrossFitEvaluation
-    X : array-like
-        The raw table, for scorers that compare groups of rows.
-    prediction : ndarray
-    fold : Fold
-    scorer : callable or None
-        None is the scorer of the search.
-    where : str or None, default=None
-        The parameter that has the scorer, for the ValueError if it fails; None raises none.
-    """
-    if scorer is None:
-        return select_score(cross_fit.score(prediction, fold.test).score, None)
-    table = take_rows(X, fold.test)
-    if hasattr(table, "reset_index"):
-        table = table.reset_index(drop=True)
-        model = make_fixed_predictions(table, prediction, cross_fit.classes, lambda rows: prediction[rows.index])
-    else:
-        model = make_fixed_predictions(table, prediction, cross_fit.classes)
-    weight = cross_fit.task.score_params.get("sample_weight")
-    is_weighted = weight is not None and accepts_sample_weight(scorer)
-    params = {"sample_weight": np.asarray(weight)[fold.test]} if is_weighted else {}
-    if cross_fit.task.thresholds is not None:
-        scorer = label_before_scoring(cross_fit.task, scorer, fold.test)
-    error_score = "raise" if cross_fit.task.error_score == "raise" else float("nan")
-    args = model, table, take_rows(cross_fit.task.y, fold.test)
-    scored = call_scorer(scorer, args, params, error_score=error_score)
-    if scored.failure == Failure.SCORE and where is not None:
-        line = extract_exception_line(scored.error or "")
-        raise ValueError(f"{where} has a score that cannot be computed from predictions of this table: {line}")
-    return select_score(scored.score, None)
 
 
 def read_blend_aims(selector: Any) -> BlendAims | None:

@@ -1,4 +1,4 @@
-"""What candidates are measured on: rows, all or a sample if the time is short; folds; and how labels are chosen."""
+"""What candidates are measured on: rows and folds; how their labels are chosen, and their predictions scored."""
 
 import numbers
 import warnings
@@ -11,8 +11,19 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit, train_test_split
 from sklearn.utils import Bunch
 
-from sklearn_autotune._compat.types import CrossValidation
-from sklearn_autotune.evaluation import Task
+from sklearn_autotune._compat.messages import extract_exception_line
+from sklearn_autotune._compat.sklearn import accepts_sample_weight, take_rows
+from sklearn_autotune._compat.types import CrossValidation, MatrixLike
+from sklearn_autotune.evaluation import (
+    Failure,
+    Fold,
+    Scored,
+    Task,
+    call_scorer,
+    make_fixed_predictions,
+    select_score,
+)
+from sklearn_autotune.evaluation._base import label_before_scoring
 from sklearn_autotune.evaluation._defaults import draw_group_folds, limit_to_rarest_class, make_shuffled_folds
 from sklearn_autotune.families import Family, Shape
 from sklearn_autotune.objectives._limits import Limit
@@ -21,6 +32,7 @@ from sklearn_autotune.search._routing import take_routed_rows
 from sklearn_autotune.search._setup import keep_rows, make_task
 from sklearn_autotune.selection._candidates import make_shape_function, make_typical_candidate
 from sklearn_autotune.selection._cost_model import CostModel, compute_max_candidate_seconds
+from sklearn_autotune.selection._cross_fit import CrossFitEvaluation
 from sklearn_autotune.statistics._cross_thresholds import CrossThresholds, add_thresholds, resolve_threshold
 from sklearn_autotune.tables._table_data import TableData
 from sklearn_autotune.tables._time import draw_time_folds
@@ -28,6 +40,7 @@ from sklearn_autotune.tables._time import draw_time_folds
 __all__ = [
     "MIN_FOLDS",
     "MIN_ROWS",
+    "check_score",
     "choose_folds_and_rows",
     "choose_holdout",
     "choose_thresholds",
@@ -36,6 +49,7 @@ __all__ = [
     "make_holdout",
     "make_tasks",
     "sample_rows",
+    "score_on_fold",
 ]
 
 # Numbers of rows, and how many folds there are below each of them; MIN_FOLDS from the last one on.
@@ -366,3 +380,85 @@ def choose_thresholds(task: Task, selector: Any, params: Mapping[str, Any], plan
             "'neg_log_loss', so that the threshold is chosen once."
         )
     return labelled if thresholds.keeps_labels else replace(labelled, row_keeper=task.row_keeper)
+
+
+def score_on_fold(
+    cross_fit: CrossFitEvaluation,
+    X: MatrixLike,
+    prediction: np.ndarray,
+    fold: Fold,
+    scorer: Any,
+    *,
+    where: str | None = None,
+) -> float:
+    """Return the score of predictions for a fold's test rows; NaN if the scorer fails.
+
+    Parameters
+    ----------
+    cross_fit : CrossFitEvaluation
+    X : array-like
+        The raw table, for scorers that compare groups of rows.
+    prediction : ndarray
+    fold : Fold
+    scorer : callable or None
+        None is the scorer of the search.
+    where : str or None, default=None
+        The parameter that has the scorer, for the ValueError if it fails; None raises none.
+    """
+    if scorer is None:
+        return _get_score(cross_fit.score(prediction, fold.test), where)
+    table = take_rows(X, fold.test)
+    if hasattr(table, "reset_index"):
+        table = table.reset_index(drop=True)
+        model = make_fixed_predictions(table, prediction, cross_fit.classes, lambda rows: prediction[rows.index])
+    else:
+        model = make_fixed_predictions(table, prediction, cross_fit.classes)
+    weight = cross_fit.task.score_params.get("sample_weight")
+    is_weighted = weight is not None and accepts_sample_weight(scorer)
+    params = {"sample_weight": np.asarray(weight)[fold.test]} if is_weighted else {}
+    if cross_fit.task.thresholds is not None:
+        scorer = label_before_scoring(cross_fit.task, scorer, fold.test)
+    error_score = "raise" if cross_fit.task.error_score == "raise" else float("nan")
+    args = model, table, take_rows(cross_fit.task.y, fold.test)
+    return _get_score(call_scorer(scorer, args, params, error_score=error_score), where)
+
+
+def _get_score(scored: Scored, where: str | None) -> float:
+    if scored.failure == Failure.SCORE and where is not None:
+        line = extract_exception_line(scored.error or "")
+        raise ValueError(f"{where} has a score that cannot be computed from predictions of this table: {line}")
+    return select_score(scored.score, None)
+
+
+def check_score(cross_fit: CrossFitEvaluation, X: MatrixLike, scorer: Any, where: str) -> None:
+    """Raise ValueError if a score can be computed neither of equal predictions for all rows, nor of right ones.
+
+    Parameters
+    ----------
+    cross_fit : CrossFitEvaluation
+    X : array-like
+        The raw table.
+    scorer : callable or None
+        None is the scorer of the search.
+    where : str
+        The parameter that has the scorer.
+    """
+    fold, classes = cross_fit.task.folds[0], cross_fit.classes
+    target = cross_fit.targets[fold.test]
+    if classes is None:
+        equal, right = np.full(len(target), np.mean(cross_fit.targets)), target
+    else:
+        equal = np.full((len(target), len(classes)), 1 / len(classes))
+        right = 0.01 * equal + 0.99 * np.eye(len(classes))[target]
+    found: Exception | None = None
+    for prediction in (equal, right):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                score_on_fold(cross_fit, X, prediction, fold, scorer, where=where)
+        except Exception as error:
+            found = error
+        else:
+            return
+    assert found is not None
+    raise found

@@ -12,10 +12,10 @@ from sklearn_autotune.selection._blends import (
     make_blend_table,
     make_violation_finder,
     read_blend_aims,
-    score_on_fold,
 )
 from sklearn_autotune.selection._ranking import Blend, BlendFront
 from sklearn_autotune.selection._second_layer import STACKED_NAMES
+from sklearn_autotune.selection._tasks import score_on_fold
 from tests.selection.toy_families import N_FOLDS, family, make_cross_fit, predicted
 
 N_ROWS = 90

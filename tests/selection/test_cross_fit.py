@@ -95,18 +95,41 @@ def test_a_scorer_that_fails_costs_the_candidate_alone(scoring, message):
     assert selector.score(X, y) > 0.9
 
 
-def test_if_no_candidate_has_a_score_one_error_says_why_before_any_final_fit():
-    scoring = {"exception": fail_always, "no number": lambda *args: 1j, "several": lambda *args: {"a": 1.0, "b": 2.0}}
-    messages = ("nothing can be scored", "must return a number", "takes one score")
+NO_SCORES = {
+    "nothing can be scored": lambda *args: fail_always(*args),
+    "must return a number": lambda *args: 1j,
+    "takes one score": lambda *args: {"a": 1.0, "b": 2.0},
+}
 
-    for own, message in zip(scoring.values(), messages, strict=True):
-        Threaded.seen.clear()
-        threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=False)
-        selector = AutoModelSelector(families=[threaded], n_trials=1, cv=3, scoring=own)
-        with pytest.raises(ValueError, match=message):
-            selector.fit(*load_wine(return_X_y=True))
-        assert len(Threaded.seen) == 2  # one fit and one prediction
-        assert message in selector.trials_["error"][0]
+
+@pytest.mark.parametrize("message", NO_SCORES)
+def test_what_gives_no_score_for_any_predictions_is_refused_before_any_fit(message):
+    selector = make_threaded_selector(NO_SCORES[message])
+
+    with pytest.raises((ValueError, TypeError), match=message):
+        selector.fit(*load_wine(return_X_y=True))
+    assert Threaded.seen == []
+
+
+@pytest.mark.parametrize("message", NO_SCORES)
+def test_if_no_candidate_has_a_score_one_error_says_why_before_any_final_fit(message):
+    calls = []
+
+    def score_once(*args):
+        calls.append(args)
+        return 0.5 if len(calls) == 1 else NO_SCORES[message](*args)
+
+    selector = make_threaded_selector(score_once)
+    with pytest.raises(ValueError, match=message):
+        selector.fit(*load_wine(return_X_y=True))
+    assert len(Threaded.seen) == 2  # one fit and one prediction
+    assert message in selector.trials_["error"][0]
+
+
+def make_threaded_selector(scoring):
+    Threaded.seen.clear()
+    threaded = replace(family("threaded"), make=lambda shape: Threaded(), is_bagged=False)
+    return AutoModelSelector(families=[threaded], n_trials=1, cv=3, scoring=scoring)
 
 
 def fail_always(estimator, X, y):

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import KFold, StratifiedKFold
 
+from sklearn_autotune import AutoModelSelector
 from sklearn_autotune.selection._tasks import MIN_ROWS, make_folds, sample_rows
 from tests.selection.toy_families import family, shape
 
@@ -81,3 +83,45 @@ def test_groups_stay_together_in_a_number_of_folds_and_a_splitter_is_left_as_it_
     own = KFold(3)
     assert make_folds(own, y, True, 0, True, groups=None) is own
     assert make_folds(4, y, True, 0, True, groups=None) == 4
+
+
+WORDS = np.where(np.arange(60) % 2, "yes", "no")
+LEVELS = np.array(["low", "middle", "high"])[np.arange(60) % 3]
+
+
+@pytest.mark.parametrize(
+    ("scoring", "y", "task", "message"),
+    [
+        ("f1", WORDS, "classification", "pos_label=1 is not a valid label"),
+        ("roc_auc", LEVELS, "classification", "multi_class must be in"),
+        ("r2", WORDS, "classification", "could not convert string to float"),
+        ("neg_log_loss", np.arange(60.0), "regression", "predict_proba"),
+        ("neg_mean_gamma_deviance", np.arange(60.0) - 30, "regression", "strictly positive"),
+    ],
+)
+def test_a_score_that_this_target_cannot_have_is_refused_before_any_fit(scoring, y, task, message):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    selector = AutoModelSelector(task, ["logistic" if task == "classification" else "ridge"], scoring=scoring, cv=3)
+
+    with pytest.raises(ValueError, match=rf"scoring has a score that cannot be computed .*{message}"):
+        selector.fit(X, y)
+    assert not hasattr(selector, "trials_")
+
+
+def compute_signal_to_noise(target, predicted):
+    """Fails for right predictions, as a function of the user may."""
+    return 1 / float(np.mean((target - predicted) ** 2))
+
+
+def compute_slope(target, predicted):
+    """Fails for equal predictions."""
+    return 1 / float(np.var(predicted))
+
+
+@pytest.mark.parametrize("metric", [compute_signal_to_noise, compute_slope])
+def test_a_score_that_only_some_predictions_cannot_have_is_accepted(metric):
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = X[:, 0] + np.random.default_rng(1).normal(size=60)
+    selector = AutoModelSelector("regression", ["ridge"], scoring=make_scorer(metric), n_trials=2, cv=3, random_state=0)
+
+    assert selector.fit(X, y).best_score_ > 0
