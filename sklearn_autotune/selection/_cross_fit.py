@@ -410,6 +410,8 @@ class CrossFitEvaluation:
             holds_out = cannot_draw_validation_rows(model, y) if stop is None else not len(stop.y)
             if holds_out:
                 train, stop = self._hold_out(train, rows)
+                if not len(stop.y) and cannot_draw_validation_rows(model, y):  # no class has a second row
+                    model, stop = model.set_params(early_stopping=False), None
             elif self.is_large and stop is None:
                 train, stop = divide_as_model(model, train)
             release_mapped_pages(self.task.X)

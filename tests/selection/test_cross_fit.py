@@ -442,3 +442,12 @@ def test_a_candidate_is_measured_the_same_whether_its_table_counts_as_large_or_n
         found.append((outcome.folds[-1].test, np.concatenate(outcome.artifacts.predictions).tolist()))
 
     assert found[0] == found[1]
+
+
+def test_with_one_row_of_each_class_boosting_is_fitted_without_early_stopping():
+    y = np.repeat(np.arange(10), 2)
+    X = np.column_stack([y + np.tile([0.0, 0.1], 10), np.tile([0, 1], 10)])
+    selector = AutoModelSelector(families=["hgb"], n_trials=1, cv=2, random_state=0).fit(X, y)
+
+    assert selector.trials_["status"].tolist() == ["complete"]
+    assert selector.score(X, y) > 0.9
