@@ -5,6 +5,7 @@ import numbers
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -111,7 +112,7 @@ class BaseSearch(FrontMixin, CorrectedScoresMixin, NotebookViewMixin, BaseEstima
         "target_score": [numbers.Real, None],
         "look_ahead": [Interval(numbers.Integral, 1, None, closed="left")],
         "callbacks": [list, tuple, None],
-        "storage": "no_validation",
+        "storage": [str, PathLike, optuna.storages.BaseStorage, None],
         "study_name": [str, None],
         "resume": ["boolean"],
         "n_iter": [Interval(numbers.Integral, 1, None, closed="left"), None],

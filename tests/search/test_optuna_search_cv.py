@@ -138,6 +138,10 @@ BAD = {
     "enqueued value outside": ({"enqueue": [{"a": 99}]}, "99"),
     "enqueued name unknown": ({"enqueue": [{"a": 1}, {"c": 1}]}, "'c' is not in the space"),
     "wrong sampler": ({"sampler": "tpe"}, "sampler"),
+    "wrong storage": (
+        {"storage": b"trials.db"},
+        "'storage' parameter of OptunaSearchCV must be an instance of",
+    ),
     "wrong pruner": ({"pruner": "median"}, "pruner"),
     "error_score": ({"error_score": "never"}, "error_score"),
     "refit=None": ({"refit": None}, "refit"),
