@@ -289,6 +289,9 @@ class Progress:
         Whether the time left is too short for the next step, even though the time limit has not been reached.
     subsamples : tuple of SubsampleScore
         The finished subsamples. They come before the first fold, and do not count for the final score.
+    step_means : tuple of float
+        The mean score of the folds after each earlier step, as the pruner state saw it. Only if a step may change the
+        scores of the folds before it; otherwise empty.
     """
 
     step: int
@@ -299,6 +302,7 @@ class Progress:
     artifacts: Any = None
     is_out_of_time: bool = False
     subsamples: tuple[SubsampleScore, ...] = ()
+    step_means: tuple[float, ...] = ()
 
     @property
     def is_last(self) -> bool:
@@ -334,7 +338,7 @@ class Outcome:
         Seconds that the worker spent on the candidate, if no fold records them because the worker was lost.
     exit_status : str or None
         The signal or the exit code of the worker process, if the candidate failed because this process ended.
-    subsamples : tuple of SubsampleScore
+    subsamples, step_means
         As in `Progress`.
     """
 
@@ -348,6 +352,7 @@ class Outcome:
     seconds: float | None = None
     exit_status: str | None = None
     subsamples: tuple[SubsampleScore, ...] = ()
+    step_means: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.error is not None:

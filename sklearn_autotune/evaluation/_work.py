@@ -279,16 +279,18 @@ def decide_outcome(work: WorkItem, progress: Progress, *, apply_pruning: bool = 
     if progress.is_out_of_time or (work.deadline is not None and clock.now() > work.deadline):
         return Outcome(Status.TIMEOUT, progress.folds, OUT_OF_TIME, progress.curve, subsamples=progress.subsamples)
     if apply_pruning and work.pruner_state is not None and not work.pruner_state.allows(progress):
-        return Outcome(Status.PRUNED, progress.folds, None, progress.curve, subsamples=progress.subsamples)
+        pruned = Outcome(Status.PRUNED, progress.folds, None, progress.curve)
+        return replace(pruned, subsamples=progress.subsamples, step_means=progress.step_means)
     return None
 
 
 def _make_final_outcome(progress: Progress) -> Outcome:
     """Decide whether a candidate with all folds measured is complete or failed; only its folds decide."""
-    folds = progress.folds
+    folds, subsamples, step_means = progress.folds, progress.subsamples, progress.step_means
     errors = [error for error in map(explain_failure, folds) if error is not None]
     if errors:
-        return Outcome(Status.FAILED, folds, errors[0], progress.curve, subsamples=progress.subsamples)
+        failed = Outcome(Status.FAILED, folds, errors[0], progress.curve)
+        return replace(failed, subsamples=subsamples, step_means=step_means)
     error = next((fold.error for fold in folds if fold.error is not None), None)  # of a score that guides nothing
     return Outcome(
         Status.COMPLETE,
@@ -297,5 +299,6 @@ def _make_final_outcome(progress: Progress) -> Outcome:
         progress.curve,
         progress.resolved_params,
         artifacts=progress.artifacts,
-        subsamples=progress.subsamples,
+        subsamples=subsamples,
+        step_means=step_means,
     )

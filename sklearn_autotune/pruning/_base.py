@@ -169,20 +169,34 @@ def replay_folds(outcome: Outcome, state: PrunerState) -> Outcome | None:
     The outcome of a candidate that was measured on all folds at once is returned unchanged, because its folds hold only
     the scores of the last step. A candidate that was measured without a subsample is treated as if it had passed it, so
     that nothing that is stored is measured again.
+
+    If later folds have changed the scores of earlier ones, the state is given the mean that was stored for each step.
+    A candidate that it stops sooner is measured again, because the scores of each fold at that step are not stored.
     """
     if outcome.curve:
         return outcome
     folds, subsamples = outcome.folds, outcome.subsamples
     counts = [(0, n) for n in range(1, len(subsamples) + 1)] + [(n, len(subsamples)) for n in range(1, len(folds) + 1)]
     steps = [
-        Progress(step, step + 2, folds[:n_folds], subsamples=subsamples[:n_subsamples])
+        Progress(step, step + 2, _select_seen_folds(outcome, n_folds), subsamples=subsamples[:n_subsamples])
         for step, (n_folds, n_subsamples) in enumerate(counts)
     ]
     n_kept = _count_steps(outcome, state, steps)
     if n_kept is None or n_kept == len(steps):
         return None if n_kept is None else outcome
+    if outcome.step_means:
+        return None
     last = steps[n_kept - 1]
     return Outcome(Status.PRUNED, last.folds, subsamples=last.subsamples)
+
+
+def _select_seen_folds(outcome: Outcome, n_folds: int) -> tuple[FoldScore, ...]:
+    """Return the first folds with the mean score that they had after the last one of them."""
+    folds = outcome.folds[:n_folds]
+    if not 0 < n_folds <= len(outcome.step_means):
+        return folds
+    mean = outcome.step_means[n_folds - 1]
+    return tuple(replace(fold, test=mean, train=None, error=None, failure=None) for fold in folds)
 
 
 def replay_rungs(outcome: Outcome, state: PrunerState) -> Outcome | None:

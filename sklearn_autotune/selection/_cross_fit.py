@@ -40,6 +40,7 @@ from sklearn_autotune.evaluation import (
     Task,
     WorkItem,
     attempt,
+    average_folds,
     score_predictions,
 )
 from sklearn_autotune.evaluation._base import is_forward
@@ -160,6 +161,7 @@ class CrossFitEvaluation:
         result = CrossFitResult(models=[] if family.is_bagged or family.rounds is not None else None)
         times: list[tuple[float, float]] = []
         limits: list[float] = []
+        step_means: tuple[float, ...] = ()  # temperature and rounds change with each fold, and so do all scores
         if self._would_miss_deadline(work):
             yield Progress(-1, len(folds), (), is_out_of_time=True)
             return
@@ -173,14 +175,16 @@ class CrossFitEvaluation:
             if failed is not None:
                 seconds = time.perf_counter() - start
                 fold_score = FoldScore(failed.score, None, seconds, 0.0, failed.error, failed.failure)
-                yield Progress(len(folds) - 1, len(folds), (fold_score,) * len(folds))
+                yield Progress(len(folds) - 1, len(folds), (fold_score,) * len(folds), step_means=step_means)
                 return
             fold_scores = tuple(
                 FoldScore(scored.score, None, *spent, row_values=scored.row_values)
                 for scored, spent in zip(scores, times, strict=True)
             )
             is_out_of_time = self._is_out_of_time(family, work, times)
-            yield Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
+            progress = Progress(step, len(folds), fold_scores, artifacts=result, is_out_of_time=is_out_of_time)
+            yield replace(progress, step_means=step_means)
+            step_means = (*step_means, average_folds(fold_scores, None))
 
     def _would_miss_deadline(self, work: WorkItem) -> bool:
         """Whether the estimate says that a candidate would end after the deadline."""

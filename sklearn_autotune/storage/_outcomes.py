@@ -168,6 +168,8 @@ def pack_outcome(
         packed["curve"] = [(rung.resource, rung.test) for rung in outcome.curve]
     if outcome.subsamples:
         packed["subsamples"] = [_pack_subsample(subsample) for subsample in outcome.subsamples]
+    if outcome.step_means:
+        packed["step_means"] = outcome.step_means
     if outcome.resolved_params:
         packed["settled"] = dict(outcome.resolved_params)
     if outcome.seconds is not None:
@@ -254,6 +256,7 @@ def _unpack_outcome(stored: Mapping[str, Any]) -> Outcome:
         seconds=stored.get("seconds"),
         exit_status=stored.get("exit"),
         subsamples=tuple(map(_unpack_subsample, stored.get("subsamples", ()))),
+        step_means=tuple(stored.get("step_means", ())),
     )
 
 

@@ -85,6 +85,18 @@ def test_a_stored_candidate_that_is_not_stopped_where_it_was_stopped_has_to_be_m
     assert replay_rungs(Outcome(Status.PRUNED, fold_scores(0.6, 0.6), None, CURVE[:2]), Below(0.3)) is None
 
 
+def test_a_rule_decides_by_the_mean_of_each_step_where_later_folds_have_changed_the_scores_of_earlier_ones():
+    complete = Outcome(Status.COMPLETE, fold_scores(0.4, 0.4, 0.4), step_means=(0.6, 0.5))
+    failed = replace(complete, status=Status.FAILED)
+    pruned = Outcome(Status.PRUNED, fold_scores(0.3, 0.4), step_means=(0.5,))
+
+    for outcome in (complete, failed, pruned):
+        assert replay_folds(outcome, Below(0.45)) is outcome
+    assert replay_folds(complete, Below(0.55)) is None  # stopped sooner: the scores at that step are not stored
+    assert replay_folds(pruned, Below(0.55)) is None
+    assert replay_folds(pruned, Below(0.3)) is None  # not stopped where it was stopped
+
+
 def test_a_rule_cuts_a_stored_candidate_at_the_rung_where_it_stops_it():
     outcome = Outcome(Status.COMPLETE, fold_scores(0.8, 1.0), None, CURVE)
 

@@ -1,5 +1,6 @@
 """AutoModelSelector with a storage: what is kept, what is continued, and what is refused."""
 
+import contextlib
 import itertools
 import pickle
 import shutil
@@ -10,6 +11,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.artifacts import FileSystemArtifactStore
+from optuna.distributions import IntDistribution
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.ensemble import ExtraTreesClassifier
@@ -57,11 +59,11 @@ def _make(kind, shape, **params):
     return kind(**params)
 
 
-def trees(is_bagged=True):
+def trees(is_bagged=True, leaves=(1, 3, 9, 27)):
     return Family(
         "trees",
         (),
-        lambda shape: {"min_samples_leaf": [1, 3, 9, 27]},
+        lambda shape: {"min_samples_leaf": leaves},
         partial(_make, ExtraTreesClassifier, n_estimators=5),
         first=({"min_samples_leaf": 3},),
         seconds=lambda shape: 0.01,
@@ -99,6 +101,12 @@ def summarize(selector, X=X):
     }
 
 
+def list_fold_scores(selector):
+    """The scores of each candidate on the folds; nan after the fold where it was stopped."""
+    results = dict(selector.cv_results_)
+    return repr([results[f"split{fold}_test_score"].tolist() for fold in range(3)])
+
+
 class Cut(BaseException):
     """Ends a search as a kill does: nothing after it runs in the package but what finally blocks do."""
 
@@ -124,6 +132,37 @@ def test_a_selection_that_was_ended_and_resumed_is_the_undisturbed_one(stored, l
     assert summarize(selector) == summarize(undisturbed)
     fits = [(entry["smoothing"], entry["rows"]) for entry in read_log(log)]
     assert max(fits.count(each) for each in fits if each[1] == 80) <= 3  # one on each fold
+
+
+# On these tables, racing by the scores that candidates have at the end would stop a candidate that was measured in
+# full, or stop one sooner than it was stopped: the temperature, and with it the score of each fold, changes with folds.
+@pytest.mark.parametrize("seed", [1, 22])
+@pytest.mark.parametrize("cuts", [(20,), (2, 8, 15)], ids=["at the end", "three times"])
+def test_racing_decides_about_the_candidates_of_a_resumed_selection_as_it_did_before(stored, seed, cuts):
+    X, y = make_classification(n_samples=120, n_features=4, flip_y=0.2, random_state=seed)
+    settings = stored | {"families": [trees(leaves=IntDistribution(1, 30))], "n_trials": 14}
+    undisturbed = AutoModelSelector(**(settings | {"storage": None, "resume": False})).fit(X, y)
+    for number in cuts:
+        with contextlib.suppress(Cut):
+            AutoModelSelector(**settings, callbacks=[interrupt_after(number)]).fit(X, y)
+
+    resumed = AutoModelSelector(**settings).fit(X, y)
+
+    assert {"complete", "pruned"} <= set(undisturbed.trials_["status"])
+    assert list_fold_scores(resumed) == list_fold_scores(undisturbed)
+    assert summarize(resumed, X) == summarize(undisturbed, X)
+
+
+def test_a_selection_that_gets_all_candidates_of_its_space_is_raced_as_one_that_had_them_from_the_beginning(stored):
+    X, y = make_classification(n_samples=120, n_features=4, flip_y=0.2, random_state=1)
+    settings = stored | {"families": [trees(leaves=list(range(1, 17)))]}
+    whole = AutoModelSelector(**(settings | {"storage": None, "resume": False}), n_trials=16).fit(X, y)
+    AutoModelSelector(**settings, n_trials=12).fit(X, y)
+
+    for _ in range(2):
+        longer = AutoModelSelector(**settings, n_trials=16).fit(X, y)
+        assert list_fold_scores(longer) == list_fold_scores(whole)
+        assert summarize(longer, X) == summarize(whole, X)
 
 
 def test_a_finished_selection_is_not_fitted_again(stored, log):

@@ -19,7 +19,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from sklearn_autotune import AutoModelSelector
 from sklearn_autotune._compat.sklearn import get_threadpool_controller
-from sklearn_autotune.evaluation import WorkItem, measure
+from sklearn_autotune.evaluation import WorkItem, average_folds, measure
 from sklearn_autotune.families import FAMILIES
 from sklearn_autotune.selection import _cross_fit
 from sklearn_autotune.selection._candidates import CrossFitResult, make_candidate
@@ -64,6 +64,18 @@ def test_candidates_are_measured_and_fitted_on_one_thread_each(is_bagged):
             Threaded.seen.clear()
             selector.predict_proba(X[:n_rows])
             assert set(Threaded.seen) == {expected}
+
+
+def test_the_mean_that_each_step_had_is_known_where_later_folds_change_the_scores_of_earlier_ones():
+    X, y = load_breast_cancer(return_X_y=True)
+    cross_fit = make_cross_fit([CATALOGUE["extra_trees"]], X, y)
+    work = WorkItem(0, 0, 1, make_candidate(CATALOGUE["extra_trees"], {"min_samples_leaf": 1}))
+
+    seen = [average_folds(progress.folds, None) for progress in cross_fit.measure_steps(work)]
+    outcome = measure(cross_fit, work)
+
+    assert outcome.step_means == tuple(seen[:-1])
+    assert outcome.step_means[0] != outcome.folds[0].test  # it has another temperature
 
 
 # -- what costs a candidate ----------------------------------------------------------------------------------------

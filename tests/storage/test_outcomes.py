@@ -43,6 +43,7 @@ OUTCOMES = {
     "resolved": Outcome(Status.COMPLETE, FOLDS[:1], resolved_params={"n_estimators": 17}),
     "pruned at a rung": Outcome(Status.PRUNED, FOLDS[:1], None, (Rung(10, (0.25, 0.5)), Rung(30, (0.5, 0.75)))),
     "pruned on a subsample": Outcome(Status.PRUNED, subsamples=(SubsampleScore(60, FOLDS[0]),)),
+    "scores that later folds have changed": Outcome(Status.COMPLETE, FOLDS[:2], step_means=(0.1 + 0.2,)),
     "failed on a subsample": Outcome(Status.COMPLETE, FOLDS[:1], subsamples=(SubsampleScore(60, FOLDS[2]),)),
     "failed": Outcome(Status.FAILED, FOLDS, "a traceback"),
     "died": Outcome(Status.FAILED, (), "the worker died", seconds=3.5, exit_status="SIGKILL(-9)"),
