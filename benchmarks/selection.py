@@ -64,9 +64,9 @@ NOTES = {
     "classification": (
         f"Small tables: {MEASURED_LAST} With seeds 1 and 2 all methods took turns in one run; AutoGluon ended with an "
         "error on glass, seed 1, and was repeated there. Other tables: AutoGluon ran without PyTorch. Within 120 "
-        "seconds on fresh tables all methods ran on one machine. Elsewhere ours was measured after the others, and so was TPOT, on "
-        "machines where the untuned models took 1.25 to 1.5 times as long as when most of the others were measured. "
-        "Ours without LightGBM and CatBoost, and ours with more seeds on leaves, are versions before the second "
+        "seconds on fresh tables all methods ran on one machine. Elsewhere ours was measured after the others, and so "
+        "was TPOT, on machines where the untuned models took 1.25 to 1.5 times as long as when most of the others were "
+        "measured. Ours without LightGBM and CatBoost, and ours with more seeds on leaves, are versions before the second "
         "layer's trees had larger leaves for two classes. On flights AutoGluon's best quality ran out of time and gave "
         "no model."
     ),
