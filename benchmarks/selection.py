@@ -66,9 +66,9 @@ NOTES = {
         "error on glass, seed 1, and was repeated there. Other tables: AutoGluon ran without PyTorch. Within 120 "
         "seconds on fresh tables all methods ran on one machine. Elsewhere ours was measured after the others, and so "
         "was TPOT, on machines where the untuned models took 1.25 to 1.5 times as long as when most of the others were "
-        "measured. Ours without LightGBM and CatBoost, and ours with more seeds on leaves, are versions before the second "
-        "layer's trees had larger leaves for two classes. On flights AutoGluon's best quality ran out of time and gave "
-        "no model."
+        "measured. Ours without LightGBM and CatBoost, and ours with more seeds on leaves, are versions before the "
+        "second layer's trees had larger leaves for two classes. On flights AutoGluon's best quality ran out of time, "
+        "and gave no model."
     ),
     "regression": (
         f"{MEASURED_LAST} Seven tables have two seeds, the others one: the run is not complete. The second seeds are "
