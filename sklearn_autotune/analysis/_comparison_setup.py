@@ -291,10 +291,10 @@ def _make_simple_models(
 ) -> Iterator[Any]:
     """Make models that need no columns: one predicts the same for all rows, the other nearly the target itself."""
     dummy = DummyClassifier(strategy="prior") if kind == MethodKind.CLASSIFIER else DummyRegressor()
-    is_number = np.asarray(y_test).dtype.kind in "biuf"
-    if kind == MethodKind.CLASSIFIER or is_number:
-        yield dummy.fit(np.zeros((len(y_train), 1)), y_train)
     target = np.asarray(y_test)
+    is_number = target.dtype.kind in "biuf"
+    if kind == MethodKind.CLASSIFIER or is_number:
+        yield dummy.fit(np.zeros((len(np.asarray(y_train)), 1)), y_train)
     if kind == MethodKind.CLASSIFIER:
         classes = np.unique(np.concatenate([np.asarray(y_train), target]))
         shares = 0.8 * (classes == target[:, None]) + 0.2 / len(classes)
