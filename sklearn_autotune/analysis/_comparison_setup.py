@@ -28,6 +28,7 @@ from sklearn_autotune.evaluation._metric import name_own_score
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.search._setup import check_positions, check_test_rows, read_positions
 from sklearn_autotune.space._dimensions import describe_value
+from sklearn_autotune.tables._groups import check_groups
 
 __all__ = [
     "check_methods",
@@ -108,9 +109,11 @@ def draw_outer_folds(
     Raises
     ------
     ValueError
-        If ``cv`` gives other rows than those of ``X``.
+        If ``cv`` gives other rows than those of ``X``, or a row has no group or more than one.
     """
     is_classification = kind == MethodKind.CLASSIFIER
+    if groups is not None:
+        check_groups(groups)
     if isinstance(cv, int | np.integer):
         events = _find_events(y, int(cv)) if kind == MethodKind.OTHER else None
         is_classes = is_classification and type_of_target(y) in ("binary", "multiclass")

@@ -5,7 +5,7 @@ import pytest
 from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
@@ -127,3 +127,12 @@ def test_a_method_that_surely_has_no_score_is_refused_by_name(method, y, scoring
 )
 def test_a_method_that_may_have_a_score_is_not_refused(method, y, scoring):
     check_one(method, y, scoring)
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"), [([None, *"abcdefghijk"], "missing value in 1 of 12 rows"), ([(1, 2)] * 12, "one column")]
+)
+@pytest.mark.parametrize("cv", [3, GroupKFold(3)])
+def test_groups_with_gaps_or_several_values_are_refused(groups, words, cv):
+    with pytest.raises(ValueError, match=words):
+        draw_outer_folds(cv, X, Y, groups, MethodKind.CLASSIFIER, 0)
