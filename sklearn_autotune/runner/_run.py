@@ -18,6 +18,7 @@ from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.export import export_code
 from sklearn_autotune.export._check import find_difference, run_script
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import (
     Config,
@@ -156,6 +157,7 @@ def run(
     target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{created:%Y%m%d-%H%M%S}")
     start = time.perf_counter()
     run_data = read_run_data(config, base)
+    _check_values(config, run_data)
     validate_scoring(config, run_data)
     search = make_search(config, run_data, base, callbacks)
     store = open_mlflow_store(config, base)
@@ -187,6 +189,17 @@ def run(
             metadata["tracking"] = _log_to_mlflow(store, search, run_data, metadata, new_folder, target.name)
             write_json(new_folder / METADATA, metadata)
     return target
+
+
+def _check_values(config: Config, run_data: RunData) -> None:
+    """Raise ConfigError, which names file and column, if a column holds values that no model can be fitted with."""
+    for name, rows in ((config.data, run_data.train), (config.validation or config.data, run_data.holdout)):
+        if rows is None:
+            continue
+        try:
+            TableReader().fit(rows.X)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
 
 def _fit(search: BaseSearch, train: LabelledRows) -> None:
