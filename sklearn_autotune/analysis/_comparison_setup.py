@@ -25,6 +25,7 @@ from sklearn_autotune.analysis._outer_fold import OuterFoldTask, route_metadata
 from sklearn_autotune.evaluation import FOLD_FAILURES, Fold, make_fixed_predictions
 from sklearn_autotune.evaluation._defaults import make_shuffled_folds
 from sklearn_autotune.evaluation._metric import name_own_score
+from sklearn_autotune.search._base_search import BaseSearch
 from sklearn_autotune.search._optuna_search_cv import OptunaSearchCV
 from sklearn_autotune.search._setup import check_positions, check_test_rows, read_positions
 from sklearn_autotune.space._dimensions import describe_value
@@ -92,7 +93,9 @@ def make_baselines(methods: Mapping[str, Any], kind: MethodKind, params: Mapping
         inner = getattr(method, "estimator", None)
         # A wrapper of scikit-survival that replaces the score is no search: the score of what it wraps is another one.
         has_same_score = kind != MethodKind.OTHER or name_method_score(method) == name_own_score(inner)
-        if hasattr(inner, "fit") and not isinstance(inner, type) and has_same_score:
+        # A search without an estimator of its own, such as a tuned booster inside MultiOutputRegressor, is not untuned.
+        is_search = isinstance(inner, BaseSearch) and not hasattr(inner, "estimator")
+        if hasattr(inner, "fit") and not isinstance(inner, type) and has_same_score and not is_search:
             untuned.setdefault(describe_value(inner), inner)
     for index, inner in enumerate(untuned.values(), 1):
         baselines_by_name["untuned" if len(untuned) == 1 else f"untuned {type(inner).__name__} {index}"] = inner

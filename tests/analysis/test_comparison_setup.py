@@ -6,10 +6,12 @@ from sklearn.ensemble import StackingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
+from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import SVC, LinearSVC
 
+from sklearn_autotune import TunedXGBRegressor
 from sklearn_autotune.analysis._comparison_setup import (
     check_methods,
     check_scores,
@@ -75,6 +77,12 @@ def test_baselines_that_have_the_name_of_a_method_are_left_out():
 
     assert list(make_baselines(methods, MethodKind.REGRESSOR, {})) == ["untuned"]
     assert list(make_baselines({"search": GridSearchCV(SVC(), {})}, MethodKind.OTHER, {})) == ["untuned"]
+
+
+def test_a_tuned_booster_inside_a_wrapper_is_no_untuned_baseline():
+    methods = {"both": MultiOutputRegressor(TunedXGBRegressor())}
+
+    assert list(make_baselines(methods, MethodKind.REGRESSOR, {})) == ["dummy"]
 
 
 def test_methods_are_a_dict_and_a_score_has_a_known_name():
