@@ -16,6 +16,7 @@ from sklearn_autotune.analysis._comparison_fitted import check_no_data_settings,
 from sklearn_autotune.analysis._comparison_setup import (
     check_methods,
     check_params,
+    check_scores,
     draw_outer_folds,
     make_baselines,
     resolve_outer_scorer,
@@ -120,9 +121,9 @@ def compare(
     Raises
     ------
     ValueError, TypeError
-        If there is nothing to compare, a method has no ``fit``, or one does not take something in ``params``. Without
-        ``X`` and ``y``: if a search is not fitted (`NotFittedError`, a ValueError), or if two of them go by different
-        metrics or were measured on different folds.
+        If there is nothing to compare, a method has no ``fit``, does not take something in ``params``, or surely has no
+        score on any fold. Without ``X`` and ``y``: if a search is not fitted (`NotFittedError`, a ValueError), or if
+        two of them go by different metrics or were measured on different folds.
 
     Examples
     --------
@@ -167,12 +168,13 @@ def compare(
     scorer, aims = resolve_outer_scorer(methods, scoring), collect_aims(methods)
     task = OuterFoldTask(X, y, groups, scorer, seed, error_score, dict(params or {}), aims)
     check_params({**methods, **baseline_methods}, task)
+    metric = own_metric or describe_scoring(scoring, task.scorer)
+    check_scores(methods, task, folds, metric.name)
     fits = [
         delayed(measure_method)(name, method, number, fold, task)
         for number, fold in enumerate(folds)
         for name, method in (*methods.items(), *baseline_methods.items())
     ]
-    metric = own_metric or describe_scoring(scoring, task.scorer)
     for callback in callbacks or ():
         if isinstance(callback, MethodProgress):
             callback.begin(len(fits), metric)

@@ -329,7 +329,9 @@ def verify_command(args: argparse.Namespace) -> int:
 
 
 def _describe_value(value: object, metric: Metric) -> str:
-    """Return a score with the name of its metric, and the beginning of any other value."""
+    """Return a score with the name of its metric, and the beginning of any other value that is no reason."""
+    if str(value).startswith("cannot be computed: "):
+        return str(value)
     return metric.format(value, digits=6) if isinstance(value, float) else str(value)[:12]
 
 

@@ -18,6 +18,7 @@ from sklearn_autotune.analysis._summary import summarize
 from sklearn_autotune.exceptions import StudyInUseError, StudyMismatchError, StudyStorageError
 from sklearn_autotune.export import export_code
 from sklearn_autotune.export._check import find_difference, run_script
+from sklearn_autotune.inference._table_reader import TableReader
 from sklearn_autotune.runner._compare import compare, load_comparison
 from sklearn_autotune.runner._config import (
     Config,
@@ -79,6 +80,10 @@ __all__ = [
 # Scores that differ by less count as equal: sums of floats depend on their order, and fits on the processor.
 TOLERANCE = 1e-9
 REFIT_TOLERANCE = 1e-6
+
+# What a model, a script or a score raises for data that have changed.
+DATA_FAILURES = (IndexError, KeyError, TypeError, ValueError)
+
 
 OOF = "oof.csv"
 
@@ -152,6 +157,7 @@ def run(
     target = choose_new_folder(folder, base / config.output.folder / f"{path.stem}-{created:%Y%m%d-%H%M%S}")
     start = time.perf_counter()
     run_data = read_run_data(config, base)
+    _check_values(config, run_data)
     validate_scoring(config, run_data)
     search = make_search(config, run_data, base, callbacks)
     store = open_mlflow_store(config, base)
@@ -183,6 +189,17 @@ def run(
             metadata["tracking"] = _log_to_mlflow(store, search, run_data, metadata, new_folder, target.name)
             write_json(new_folder / METADATA, metadata)
     return target
+
+
+def _check_values(config: Config, run_data: RunData) -> None:
+    """Raise ConfigError, which names file and column, if a column holds values that no model can be fitted with."""
+    for name, rows in ((config.data, run_data.train), (config.validation or config.data, run_data.holdout)):
+        if rows is None:
+            continue
+        try:
+            TableReader().fit(rows.X)
+        except ValueError as error:
+            raise ConfigError(f"{name}: {error}") from error
 
 
 def _fit(search: BaseSearch, train: LabelledRows) -> None:
@@ -381,23 +398,45 @@ def verify(folder: str | Path, *, base: str | Path | None = None, refit: bool = 
         checks.append(_compare_values(CONFIG, recorded, try_compute_sha256(folder / CONFIG)))
     for name, recorded in metadata["data"].items():
         checks.append(_compare_values(name, recorded["sha256"], run_data.fingerprint[name]["sha256"]))
-    recorded = metadata["scores"]
     models = {"": model}
     if script is not None:
-        models[", fitted again"] = again = _fit_again(script, run_data)
-        difference = find_difference(model, again, run_data.train.X)
+        try:
+            models[", fitted again"] = again = _fit_again(script, run_data)
+            difference = find_difference(model, again, run_data.train.X)
+        except DATA_FAILURES as error:  # the data are other ones
+            models.pop(", fitted again", None)
+            difference = _explain_failure(error)
         checks.append(_compare_values("predictions, fitted again", "the same", difference or "the same"))
-    for words, model in models.items():
-        for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
-            if recorded[name] is not None and rows is not None:
-                found = score_with_baseline(model, run_data.train, rows, recorded["scoring"], config.seed, n_draws=0)
-                tolerance = REFIT_TOLERANCE if words else TOLERANCE
-                checks.append(
-                    _compare_values(f"{name} score{words}", recorded[name]["score"], found["score"], tolerance)
-                )
-                if not words:
-                    checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], found["baseline"]))
+    for words, one in models.items():
+        checks += _compare_scores(one, words, metadata["scores"], run_data, config.seed)
     return Verdict(all(check["matches"] for check in checks), checks)
+
+
+def _compare_scores(
+    model: Any, words: str, recorded: Mapping[str, Any], run_data: RunData, seed: int
+) -> list[dict[str, Any]]:
+    """Compare the scores of a model with the recorded ones; those that cannot be computed differ, with the reason."""
+    checks = []
+    for name, rows in (("train", run_data.train), ("holdout", run_data.holdout)):
+        if recorded[name] is None or rows is None:
+            continue
+        try:
+            found = score_with_baseline(model, run_data.train, rows, recorded["scoring"], seed, n_draws=0)
+        except DATA_FAILURES as error:
+            reason = _explain_failure(error)
+            checks.append(
+                {"name": f"{name} score{words}", "recorded": recorded[name]["score"], "found": reason, "matches": False}
+            )
+            continue
+        tolerance = REFIT_TOLERANCE if words else TOLERANCE
+        checks.append(_compare_values(f"{name} score{words}", recorded[name]["score"], found["score"], tolerance))
+        if not words:
+            checks.append(_compare_values(f"{name} baseline", recorded[name]["baseline"], found["baseline"]))
+    return checks
+
+
+def _explain_failure(error: Exception) -> str:
+    return f"cannot be computed: {' '.join(str(error).split())}"
 
 
 def _find_script(folder: Path, metadata: dict[str, Any], *, trust: bool) -> Path:

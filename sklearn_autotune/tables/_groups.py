@@ -11,7 +11,7 @@ from scipy.stats import f as f_distribution
 from sklearn_autotune.inference._column_values import get_column_names, is_dataframe, is_missing, read_column
 from sklearn_autotune.tables._target import read_amounts
 
-__all__ = ["number_groups", "read_groups", "warn_about_group_columns"]
+__all__ = ["check_groups", "number_groups", "read_groups", "warn_about_group_columns"]
 
 # A column may be a group if one of these is the last word of its name.
 GROUP_WORDS = frozenset(
@@ -37,7 +37,7 @@ def read_groups(groups: Any) -> np.ndarray:
     Parameters
     ----------
     groups : array-like of shape (n_samples,)
-        Values of any type that can be hashed.
+        One value for each row, such as a string or a number.
 
     Returns
     -------
@@ -47,20 +47,14 @@ def read_groups(groups: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        If a row has no group, or if all rows have the same.
+        If a row has no group or more than one value, or if all rows have the same.
 
     Examples
     --------
     >>> read_groups(["b", "a", "b", 3])
     array([0, 1, 0, 2])
     """
-    values = list(groups)
-    gaps = [row for row, value in enumerate(values) if is_missing(value)]
-    if gaps:
-        raise ValueError(
-            f"groups contains NaN, None or another missing value in {len(gaps)} of {len(values)} rows, first in row "
-            f"{gaps[0]}. Give each of these rows a group of its own if it belongs to no other."
-        )
+    values = check_groups(groups)
     codes = number_groups(values)
     if codes.max() < 1:
         raise ValueError(
@@ -68,6 +62,25 @@ def read_groups(groups: Any) -> np.ndarray:
             "Leave groups out, or pass your own cv."
         )
     return codes
+
+
+def check_groups(groups: Any) -> list[Any]:
+    """Return the groups of the rows as a list; raise ValueError unless each row has one value, which is not missing."""
+    values = list(groups) if len(getattr(groups, "shape", ())) < 2 else []
+    several = next((value for value in values if isinstance(value, list | tuple | np.ndarray | set | dict)), None)
+    if several is not None or (not values and hasattr(groups, "shape")):
+        found = f"an array of shape {tuple(groups.shape)}" if several is None else f"{several!r} for a row"
+        raise ValueError(
+            f"groups must be one column, with one value for each row, got {found}. Join several columns to one of "
+            "strings, such as 'shop 1, day 2'."
+        )
+    gaps = [row for row, value in enumerate(values) if is_missing(value)]
+    if gaps:
+        raise ValueError(
+            f"groups contains NaN, None or another missing value in {len(gaps)} of {len(values)} rows, first in row "
+            f"{gaps[0]}. Give each of these rows a group of its own if it belongs to no other."
+        )
+    return values
 
 
 def number_groups(groups: Any) -> np.ndarray:

@@ -105,6 +105,42 @@ def test_a_configuration_that_was_edited_in_the_folder_does_not_verify(copied, f
     assert failed == ["config.yaml"]
 
 
+@pytest.mark.parametrize("change", ["column gone", "words in numbers", "other class"])
+def test_data_whose_columns_or_classes_changed_do_not_verify_with_a_reason(finished, table, tmp_path, change, capsys):
+    folder, _ = finished
+    changed = {
+        "column gone": table.drop(columns="size"),
+        "words in numbers": table.assign(size="large"),
+        "other class": table.assign(kind=table["kind"].replace("good", "fine")),
+    }[change]
+    name = load_metadata(folder)["config"]["data"]
+    changed.to_parquet(tmp_path / name)
+
+    code = main(["verify", str(folder), "--base", str(tmp_path), "--trust", "--refit"])
+
+    captured = capsys.readouterr()
+    assert code == 1, captured.err
+    assert "DIFFERS  data: " in captured.out
+    verdict = runner.verify(folder, base=tmp_path, trust=True, refit=True)
+    differing = {check["name"]: check["found"] for check in verdict.checks if not check["matches"]}
+    assert "data" in differing
+    if change != "other class":
+        assert "cannot be computed: " in differing["train score"]
+        assert differing["train score"] in captured.out
+
+
+@pytest.mark.parametrize("values", [np.inf, pd.Timedelta(seconds=5), b"x"])
+@pytest.mark.parametrize("text", ["model_type: logistic", "model_type: tuned_xgboost"])
+def test_a_column_that_no_model_reads_is_named_with_its_file_before_any_fit(write, tmp_path, table, values, text):
+    path = write(text + "\ncv: 2\n" + NO_REPORT)
+    name = read_config(path).data
+    table.assign(odd=[values] * len(table)).to_parquet(path.parent / name)
+
+    with pytest.raises(runner.ConfigError, match=f"{name}: .*'odd'"):
+        runner.run(path, folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_script_of_a_run_predicts_what_its_model_predicts(finished, table):
     folder, path = finished
     parts = parts_of(path)

@@ -31,9 +31,8 @@ def warn(X, y=AMOUNTS):
         pd.Series(["b", "a", "b", "c"], dtype="category"),
         pd.Series([2.5, -1.0, 2.5, 0.0], index=[9, 8, 7, 6]),
         pd.to_datetime(["2026-01-02", "2026-01-01", "2026-01-02", "2026-01-03"]),
-        [("b", 1), ("a", 1), ("b", 1), ("b", 2)],
     ],
-    ids=["strings", "numbers", "categories", "series", "dates", "pairs"],
+    ids=["strings", "numbers", "categories", "series", "dates"],
 )
 def test_groups_are_numbered_by_their_first_rows(groups):
     assert read_groups(groups).tolist() == [0, 1, 0, 2]
@@ -101,3 +100,9 @@ def test_whoever_has_chosen_the_folds_is_not_warned(metadata, cv):
         warnings.simplefilter("error")
         read_table(TableReader(), table, AMOUNTS, metadata, is_classification=False, cv=cv)
         warn(np.column_stack([GROUPS]))
+
+
+@pytest.mark.parametrize("groups", [[(1, 1), (1, 2)], [[1], [2]], np.ones((2, 1)), pd.DataFrame({"a": [1, 2]})])
+def test_groups_of_several_values_are_refused(groups):
+    with pytest.raises(ValueError, match="groups must be one column"):
+        read_groups(groups)
