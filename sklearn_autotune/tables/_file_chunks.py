@@ -169,7 +169,12 @@ def hash_rows(table: "pd.DataFrame", digest: Any) -> None:
     pandas = import_optional("pandas", "Reading data")
     for start in range(0, len(table), HASHED_ROWS):
         rows = table.iloc[start : start + HASHED_ROWS]
-        digest.update(pandas.util.hash_pandas_object(rows, index=False).to_numpy().tobytes())
+        try:
+            hashes = pandas.util.hash_pandas_object(rows, index=False)
+        except TypeError:  # cells with lists, which have no hash
+            objects = [name for name, dtype in rows.dtypes.items() if getattr(dtype, "char", None) == "O"]
+            hashes = pandas.util.hash_pandas_object(rows.astype(dict.fromkeys(objects, str)), index=False)
+        digest.update(hashes.to_numpy().tobytes())
 
 
 def _read_parquet_names(path: Path) -> list[str]:

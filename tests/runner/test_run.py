@@ -129,7 +129,7 @@ def test_data_whose_columns_or_classes_changed_do_not_verify_with_a_reason(finis
         assert differing["train score"] in captured.out
 
 
-@pytest.mark.parametrize("values", [np.inf, pd.Timedelta(seconds=5), b"x"])
+@pytest.mark.parametrize("values", [np.inf, pd.Timedelta(seconds=5), b"x", [1, 2]])
 @pytest.mark.parametrize("text", ["model_type: logistic", "model_type: tuned_xgboost"])
 def test_a_column_that_no_model_reads_is_named_with_its_file_before_any_fit(write, tmp_path, table, values, text):
     path = write(text + "\ncv: 2\n" + NO_REPORT)

@@ -230,6 +230,15 @@ def test_the_hash_of_a_table_is_that_of_all_rows_at_once(monkeypatch):
     assert found.digest() == expected.digest()
 
 
+def test_cells_with_lists_count_for_the_hash():
+    found = []
+    for last in ([1, 2], [1, 3], [1, 2]):
+        found.append(hashlib.sha256())
+        hash_rows(pd.DataFrame({"a": [1.0, 2.0], "pairs": [[0, 0], last]}), found[-1])
+
+    assert found[0].digest() == found[2].digest() != found[1].digest()
+
+
 def test_columns_without_a_name_have_the_names_that_pandas_gives_them(tmp_path):
     pd.DataFrame({"a": [1], "": [2]}).to_csv(tmp_path / "table.csv")
 
