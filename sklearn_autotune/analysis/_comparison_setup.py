@@ -181,9 +181,7 @@ def check_scores(
         kind = get_method_kind(method)
         if np.ndim(task.y) != 1 or kind not in (MethodKind.CLASSIFIER, MethodKind.REGRESSOR):
             continue
-        has_own_kind = getattr(leaf, "task", None) != "auto"  # AutoModelSelector decides by the target
-        if has_own_kind:
-            _check_kind(words, kind, leaf, task.y)
+        _check_kind(words, kind, leaf, task.y)
         if described is None:
             continue
         response = described[2]["response_method"]
@@ -195,13 +193,10 @@ def check_scores(
             )
         if not {"predict", "predict_proba"} & set(needed):
             continue
-        failures = [
-            _find_score_failure(method, one, leaf, task, folds)
-            for one in ([kind] if has_own_kind else (MethodKind.CLASSIFIER, MethodKind.REGRESSOR))
-        ]
-        if None not in failures:
+        failure = _find_score_failure(method, kind, leaf, task, folds)
+        if failure is not None:
             raise ValueError(
-                f"{words} cannot be scored by {metric} on this target: {failures[0]}. Pass scoring= a score of a "
+                f"{words} cannot be scored by {metric} on this target: {failure}. Pass scoring= a score of a "
                 f"{kind} that suits the target{'' if len(methods) == 1 else ' and all methods'}, or, if the others "
                 "can be scored, leave this method out."
             )
